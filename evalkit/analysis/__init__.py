@@ -1,0 +1,1 @@
+"""Scored trials to conclusions."""

@@ -1,0 +1,157 @@
+"""What analysis concludes, as plain values: the vocabulary of every report and gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evalkit.stats.estimates import Estimate
+from evalkit.types import Thinking
+
+OutcomeClass = Literal[
+    "right",
+    "wrong",
+    "partial",
+    "truncated",
+    "refused",
+    "no_text",
+    "model_error",
+    "infra_error",
+    "unscored",
+    "not_run",
+]
+OUTCOME_CLASSES: tuple[OutcomeClass, ...] = (
+    "right",
+    "partial",
+    "wrong",
+    "truncated",
+    "refused",
+    "no_text",
+    "model_error",
+    "infra_error",
+    "unscored",
+    "not_run",
+)
+
+Verdict = Literal["superior", "inferior", "equivalent", "inconclusive", "too few"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """One scorer on one variant. ``outcomes`` adds up to the number of trials asked."""
+
+    scorer: str
+    mean: Estimate
+    outcomes: Mapping[OutcomeClass, int]
+    cost_per_right_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """One variant: scores, cost, time and tokens. Means and quantiles are over answered trials."""
+
+    variant: str
+    prompt: str
+    model: str
+    thinking: Thinking
+    n_asked: int
+    n_answered: int
+    n_failed: int
+    n_truncated: int
+    n_refused: int
+    scores: Mapping[str, ScoreSummary]
+    models_answered: tuple[str, ...] = ()
+    cost_usd: float | None = None
+    elapsed_p50_s: float | None = None
+    elapsed_p95_s: float | None = None
+    first_token_p50_s: float | None = None
+    input_tokens_mean: float | None = None
+    output_tokens_mean: float | None = None
+    thinking_tokens_mean: float | None = None
+    thinking_chars_mean: float | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Candidate minus baseline on one scorer, paired by case.
+
+    ``needs_cases`` is how many more cases would settle it; ``notes`` are sentences for people.
+    """
+
+    scorer: str
+    baseline: str
+    candidate: str
+    difference: Estimate
+    verdict: Verdict
+    margin: float
+    n_pairs: int
+    n_unpaired: int
+    wins: int
+    losses: int
+    ties: int
+    p_value: float | None
+    p_adjusted: float | None
+    needs_cases: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One thinking setting on a curve.
+
+    ``budget_used`` is the share of the budget that measured thinking took, where both are known.
+    """
+
+    variant: str
+    thinking: Thinking
+    score: Estimate
+    n_asked: int
+    n_truncated: int
+    cost_usd: float | None
+    elapsed_p50_s: float | None
+    output_tokens_mean: float | None
+    thinking_tokens_mean: float | None
+    budget_used: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingCurve:
+    """Score against thinking for one prompt and model, cheapest setting first.
+
+    ``recommended`` is a thinking key, ``sentence`` the recommendation and why, for people.
+    """
+
+    prompt: str
+    model: str
+    scorer: str
+    points: tuple[CurvePoint, ...]
+    recommended: str | None
+    sentence: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagScore:
+    """One variant's mean on the cases that carry one tag."""
+
+    tag: str
+    variant: str
+    mean: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything concluded about one run on one leading scorer."""
+
+    scorers: tuple[str, ...]
+    leading_scorer: str | None
+    baseline: str | None
+    margin: float
+    n_cases: int
+    variants: tuple[VariantSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    curves: tuple[ThinkingCurve, ...]
+    tags: tuple[TagScore, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Waiting for the API: one interface, and wrappers that implement it."""

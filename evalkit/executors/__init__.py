@@ -1,0 +1,1 @@
+"""Trials in, results out: in this process, in batches, on a cluster."""

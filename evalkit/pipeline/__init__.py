@@ -1,0 +1,1 @@
+"""The use cases: collect, score, compare, estimate, doctor; callable from Python."""

@@ -1,0 +1,1 @@
+"""A suite and its cases become trials, lazily, and a price."""

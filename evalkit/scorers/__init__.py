@@ -1,0 +1,1 @@
+"""Responses to scores in [0, 1]."""

@@ -1,0 +1,1 @@
+"""Everything a user wrote down, read and checked."""
