@@ -70,6 +70,9 @@ RESPONSES = pa.schema(
 SCORES = pa.schema(
     [
         pa.field("trial_key", pa.string(), nullable=False),
+        pa.field("case_id", pa.string(), nullable=False),
+        pa.field("variant_key", pa.string(), nullable=False),
+        pa.field("sample", pa.int32(), nullable=False),
         pa.field("value", pa.float64()),
         pa.field("answer", pa.string()),
         pa.field("reason", pa.string()),
