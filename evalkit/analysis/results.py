@@ -35,16 +35,24 @@ OUTCOME_CLASSES: tuple[OutcomeClass, ...] = (
 )
 
 Verdict = Literal["superior", "inferior", "equivalent", "inconclusive", "too few"]
+Axis = Literal["thinking", "prompt", "model"]
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """One scorer on one variant. ``outcomes`` adds up to the number of trials asked."""
+    """One scorer on one variant. ``outcomes`` adds up to the number of trials asked.
+
+    In ``mean`` a model error counts as 0 and an infrastructure error is missing; ``answered_only``
+    leaves both out, ``bounds`` are the means with everything missing at 0 and at 1.
+    """
 
     scorer: str
     mean: Estimate
     outcomes: Mapping[OutcomeClass, int]
     cost_per_right_usd: float | None = None
+    answered_only: float | None = None
+    bounds: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,10 @@ class Comparison:
     """Candidate minus baseline on one scorer, paired by case.
 
     ``needs_cases`` is how many more cases would settle it; ``notes`` are sentences for people.
+    ``axis`` is what the two differ in (None: in more than one thing). ``p_value`` belongs to the
+    interval and decides; ``p_check`` comes from another method, named in ``p_check_method``.
+    ``detectable`` is the smallest true difference that would be found in 80 % of such runs.
+    ``n_missing`` counts the trials of both that no score could be had for.
     """
 
     scorer: str
@@ -95,6 +107,11 @@ class Comparison:
     p_adjusted: float | None
     needs_cases: int | None = None
     notes: tuple[str, ...] = ()
+    axis: Axis | None = None
+    p_check: float | None = None
+    p_check_method: str | None = None
+    detectable: float | None = None
+    n_missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

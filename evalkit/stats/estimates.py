@@ -11,7 +11,8 @@ class Estimate:
 
     ``low``/``high`` are None where no interval can be had (then ``note`` says why); ``value`` is
     None only when there was nothing to estimate from. ``n`` counts rows, ``units`` independent
-    units (clusters, or rows), ``n_eff`` the effective size the interval was computed with.
+    units (clusters, or rows), ``n_eff`` the effective size the interval was computed with, ``df``
+    the degrees of freedom of Student's t (None: the normal distribution).
     """
 
     value: float | None
@@ -24,3 +25,4 @@ class Estimate:
     confidence: float
     method: str
     note: str | None = None
+    df: int | None = None
