@@ -1,0 +1,76 @@
+"""What settings and variants are called in sentences, tables and on axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalkit.analysis.results import VariantSummary
+from evalkit.report import format as fmt
+from evalkit.types import Thinking
+
+
+def thinking_phrase(thinking: Thinking) -> str:
+    """A setting in words, singular: ``thinking off``, ``a 32-token budget``."""
+    words = {
+        "default": "default thinking",
+        "off": "thinking off",
+        "adaptive": "adaptive thinking",
+        "budget": f"a {thinking.budget_tokens or 0:,}-token budget",
+    }[thinking.mode]
+    if not thinking.effort:
+        return words
+    effort = f"{fmt.one_line(thinking.effort)} effort"
+    return effort if thinking.mode == "default" else f"{words} at {effort}"
+
+
+def thinking_tick(thinking: Thinking) -> str:
+    """A setting as an axis label: ``off``, ``1024``, ``adaptive high``."""
+    base = str(thinking.budget_tokens) if thinking.mode == "budget" else thinking.mode
+    if not thinking.effort:
+        return base
+    effort = fmt.one_line(thinking.effort)
+    return effort if thinking.mode == "default" else f"{base} {effort}"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One variant's names. ``short`` is its key without what all variants share."""
+
+    key: str
+    short: str
+    phrase: str
+
+
+class Names:
+    """Names of all variants of a run, told apart by what differs and by nothing else."""
+
+    def __init__(self, variants: Sequence[VariantSummary]) -> None:
+        several = len(variants) > 1
+        self.has_prompts = several and len({variant.prompt for variant in variants}) > 1
+        self.has_models = several and len({variant.model for variant in variants}) > 1
+        self.has_thinking = not several or len({variant.thinking for variant in variants}) > 1
+        self._by_key = {variant.variant: self._name(variant) for variant in variants}
+
+    def __getitem__(self, key: str) -> Name:
+        """The names of the variant with this key; a key the run lacks is its own name."""
+        plain = fmt.one_line(key)
+        return self._by_key.get(key) or Name(plain, plain, plain)
+
+    def group(self, prompt: str, model: str) -> str:
+        """A prompt and model in words, as far as they differ; empty when the run has but one."""
+        parts = [fmt.one_line(prompt)] if self.has_prompts else []
+        parts += [fmt.one_line(model)] if self.has_models else []
+        return " on ".join(parts)
+
+    def _name(self, variant: VariantSummary) -> Name:
+        key = fmt.one_line(variant.variant)
+        if not (self.has_prompts or self.has_models or self.has_thinking):
+            return Name(key, key, key)
+        parts = [fmt.one_line(variant.prompt)] if self.has_prompts else []
+        parts += [fmt.one_line(variant.model)] if self.has_models else []
+        parts += [variant.thinking.key] if self.has_thinking else []
+        group = self.group(variant.prompt, variant.model)
+        thinking = thinking_phrase(variant.thinking) if self.has_thinking else ""
+        phrase = f"{group} with {thinking}" if group and thinking else group or thinking
+        return Name(key, fmt.one_line("/".join(parts)), phrase)
