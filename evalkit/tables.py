@@ -7,12 +7,14 @@ Unknown is null, never 0. ``FORMAT`` is raised with every change of a schema:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
-from evalkit.types import Attempt, Case, Failure, Response, TrialResult
+from evalkit.types import Attempt, Case, Failure, Response, Score, TrialResult
 
 FORMAT = 1
 
@@ -90,3 +92,133 @@ CASES = pa.schema(
     ],
     metadata={"evalkit.format": str(FORMAT)},
 )
+
+
+def response_row(result: TrialResult) -> dict[str, Any]:
+    """A result as one row of RESPONSES."""
+    trial, outcome = result.trial, result.outcome
+    row: dict[str, Any] = {
+        "trial_key": trial.key,
+        "case_id": trial.case_id,
+        "variant_key": trial.variant.key,
+        "prompt": trial.variant.prompt,
+        "model_asked": trial.request.model,
+        "thinking_mode": trial.variant.thinking.mode,
+        "budget_tokens": trial.variant.thinking.budget_tokens,
+        "effort": trial.variant.thinking.effort,
+        "sample": trial.sample,
+        "request_digest": trial.request_digest,
+        "started_at": result.started_at,
+        "source": result.source,
+        "queued_s": result.queued_s,
+        "backoff_s": sum(attempt.waited_s for attempt in outcome.attempts),
+        "attempts": [_attempt_row(attempt) for attempt in outcome.attempts],
+        "elapsed_s": outcome.elapsed_s,
+        "request_id": outcome.request_id,
+        "cost_usd": result.cost_usd,
+        "pricing_source": result.pricing_source,
+    }
+    row.update(_answer_columns(outcome) if isinstance(outcome, Response) else _failed(outcome))
+    return row
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "status": attempt.status,
+        "error_kind": attempt.error_kind,
+        "waited_s": attempt.waited_s,
+        "elapsed_s": attempt.elapsed_s,
+        "request_id": attempt.request_id,
+    }
+
+
+def _answer_columns(response: Response) -> dict[str, Any]:
+    usage = response.usage
+    return {
+        "status": "ok",
+        "model_answered": response.model,
+        "stop_reason": response.stop_reason,
+        "text": response.text,
+        "thinking_text": response.thinking,
+        "redacted_block_count": response.redacted_blocks,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "thinking_tokens": usage.thinking_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "first_token_s": response.first_token_s,
+        "thinking_s": response.thinking_s,
+        "message_id": response.id,
+    }
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {"status": "failed", "error_kind": failure.kind, "error_message": failure.message}
+
+
+def encode_row(row: Mapping[str, Any]) -> bytes:
+    """A row as JSON bytes for the journal."""
+    try:
+        return orjson.dumps(row)
+    except TypeError:
+        # A lone surrogate in an answer: JSON can say it, UTF-8 and Parquet cannot hold it.
+        return orjson.dumps(_without_surrogates(row))
+
+
+def decode_row(data: bytes) -> dict[str, Any]:
+    """A journal row; ``started_at`` comes back as the ISO text it was written as."""
+    row: dict[str, Any] = orjson.loads(data)
+    return row
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {key: _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+def responses_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Journal rows as a table of RESPONSES."""
+    stamped = [{**row, "started_at": datetime.fromisoformat(row["started_at"])} for row in rows]
+    return pa.Table.from_pylist(stamped, schema=RESPONSES)
+
+
+def score_row(
+    trial_key: str, case_id: str, variant: str, sample: int, score: Score
+) -> dict[str, Any]:
+    """A score as one row of SCORES."""
+    return {
+        "trial_key": trial_key,
+        "case_id": case_id,
+        "variant_key": variant,
+        "sample": sample,
+        "value": score.value,
+        "answer": score.answer,
+        "reason": score.reason,
+    }
+
+
+def case_row(case: Case) -> dict[str, Any]:
+    """A case as one row of CASES."""
+    return {
+        "case_id": case.id,
+        "inputs": orjson.dumps(_without_surrogates(dict(case.inputs))).decode(),
+        "target": case.target,
+        "cluster": case.cluster,
+        "tags": list(case.tags),
+    }
+
+
+def case_of(row: Mapping[str, Any]) -> Case:
+    """The Case of a row of CASES."""
+    return Case(
+        id=row["case_id"],
+        inputs=orjson.loads(row["inputs"]),
+        target=row["target"],
+        cluster=row["cluster"],
+        tags=tuple(row["tags"]),
+    )

@@ -1,0 +1,103 @@
+"""What a plan will cost, before it is paid: requests, tokens and dollars, as a range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalkit.messages.pricing import Price
+from evalkit.plan.matrix import PlannedVariant
+from evalkit.types import Case
+
+# English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
+# The expected figure uses 3.5, the cap 2.5: an estimate may be too high, a cap must not be too low.
+_BYTES_PER_TOKEN = 3.5
+_BYTES_PER_TOKEN_CAP = 2.5
+_OVERHEAD_TOKENS = 16
+# An answer to an evaluation prompt is seldom longer, and thinking seldom takes the whole budget.
+_EXPECTED_ANSWER_TOKENS = 300
+_EXPECTED_BUDGET_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class VariantEstimate:
+    """One variant: counts over all its requests. Costs are None when the price is unknown."""
+
+    variant: str
+    requests: int
+    input_tokens: int
+    expected_output_tokens: int
+    max_output_tokens: int
+    expected_cost_usd: float | None
+    max_cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEstimate:
+    """All variants. Totals are None when no price is known; ``unpriced`` names those left out."""
+
+    variants: tuple[VariantEstimate, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests in all."""
+        return sum(item.requests for item in self.variants)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Variants without a known price."""
+        return tuple(item.variant for item in self.variants if item.max_cost_usd is None)
+
+    @property
+    def expected_cost_usd(self) -> float | None:
+        """Expected dollars of the priced variants."""
+        costs = [v.expected_cost_usd for v in self.variants if v.expected_cost_usd is not None]
+        return sum(costs) if costs else None
+
+    @property
+    def max_cost_usd(self) -> float | None:
+        """Dollars if every answer used all of its max_tokens, priced variants only."""
+        costs = [v.max_cost_usd for v in self.variants if v.max_cost_usd is not None]
+        return sum(costs) if costs else None
+
+
+def estimate_plan(
+    variants: Sequence[PlannedVariant], probe: Sequence[Case], n_cases: int, samples: int
+) -> PlanEstimate:
+    """The price of a plan, from prompts rendered for the ``probe`` cases (some of ``n_cases``)."""
+    return PlanEstimate(
+        tuple(_estimate_variant(planned, probe, n_cases * samples) for planned in variants)
+    )
+
+
+def _estimate_variant(
+    planned: PlannedVariant, probe: Sequence[Case], requests: int
+) -> VariantEstimate:
+    sizes = [len(planned.prompt.render(case).as_text().encode()) for case in probe]
+    mean_bytes = sum(sizes) / max(len(sizes), 1)
+    per_request = mean_bytes / _BYTES_PER_TOKEN + _OVERHEAD_TOKENS
+    capped = max(sizes, default=0) / _BYTES_PER_TOKEN_CAP + _OVERHEAD_TOKENS
+    answer = min(planned.answer_tokens, _EXPECTED_ANSWER_TOKENS)
+    thinking = (planned.variant.thinking.budget_tokens or 0) * _EXPECTED_BUDGET_SHARE
+    return VariantEstimate(
+        variant=planned.variant.key,
+        requests=requests,
+        input_tokens=round(per_request * requests),
+        expected_output_tokens=round((answer + thinking) * requests),
+        max_output_tokens=planned.max_tokens * requests,
+        expected_cost_usd=_dollars(
+            planned.price, per_request * requests, (answer + thinking) * requests
+        ),
+        max_cost_usd=_dollars(planned.price, capped * requests, planned.max_tokens * requests),
+    )
+
+
+def request_cap_usd(price: Price | None, prompt_bytes: int, max_tokens: int) -> float | None:
+    """The most one request can cost, for reserving; None when the price is unknown."""
+    return _dollars(price, prompt_bytes / _BYTES_PER_TOKEN_CAP + _OVERHEAD_TOKENS, max_tokens)
+
+
+def _dollars(price: Price | None, input_tokens: float, output_tokens: float) -> float | None:
+    if price is None:
+        return None
+    return (input_tokens * price.input + output_tokens * price.output) / 1e6

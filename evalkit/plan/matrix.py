@@ -1,0 +1,156 @@
+"""Prompts x models x thinking settings: the variants of a suite, and what is impossible in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from evalkit.errors import ConfigError, Problem, TemplateError, UsageError
+from evalkit.messages.capabilities import check_thinking, find_capabilities
+from evalkit.messages.pricing import Price, find_price
+from evalkit.plan.prompts import Prompt
+from evalkit.suite.load import LoadedSuite
+from evalkit.suite.schema import LOCAL, ModelSpec, Suite
+from evalkit.templates import unknown_variables
+from evalkit.types import Endpoint, Sampling, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVariant:
+    """A variant with everything needed to ask it: prompt, endpoint, limits on tokens, price."""
+
+    variant: Variant
+    prompt: Prompt
+    model_id: str
+    endpoint: Endpoint
+    sampling: Sampling
+    answer_tokens: int
+    price: Price | None
+
+    @property
+    def max_tokens(self) -> int:
+        """Room for the answer plus the thinking budget, so that a sweep compares equal room."""
+        return self.answer_tokens + (self.variant.thinking.budget_tokens or 0)
+
+
+def plan_variants(
+    suite: Suite, endpoints: Mapping[str, Endpoint], only: Sequence[str] = ()
+) -> list[PlannedVariant]:
+    """All variants in the order of the suite; ``only`` keeps those whose key matches a glob.
+
+    ``endpoints`` maps a model's name to where it is asked. Raises TemplateError for a template
+    that does not compile, UsageError when ``only`` leaves nothing.
+    """
+    prompts = {name: Prompt(name, spec, suite) for name, spec in suite.prompts.items()}
+    planned = [
+        PlannedVariant(
+            variant=Variant(name, model.name, spec.setting()),
+            prompt=prompt,
+            model_id=model.model,
+            endpoint=endpoints[model.name],
+            sampling=_sampling(model),
+            answer_tokens=suite.answer_tokens,
+            price=price_of(model),
+        )
+        for name, prompt in prompts.items()
+        for model in suite.models
+        for spec in suite.thinking
+    ]
+    kept = [item for item in planned if _matches(item.variant.key, only)]
+    if not kept:
+        keys = ", ".join(item.variant.key for item in planned[:6])
+        raise UsageError(f"--only {' '.join(only)} matches no variant", f"There are: {keys} …")
+    return kept
+
+
+def price_of(model: ModelSpec) -> Price | None:
+    """The suite's own price, else the table's; None when unknown. The local model has none."""
+    if model.price is not None:
+        price = model.price
+        return Price(
+            input=price.input,
+            output=price.output,
+            cache_read=price.input if price.cache_read is None else price.cache_read,
+            cache_write_5m=price.input if price.cache_write is None else price.cache_write,
+            cache_write_1h=price.input if price.cache_write is None else price.cache_write,
+            source="suite",
+        )
+    return None if model.provider == LOCAL else find_price(model.model)
+
+
+def check_plan(loaded: LoadedSuite, columns: frozenset[str]) -> None:
+    """Refuse what cannot work before anything is sent.
+
+    ``columns`` are the columns of the dataset's first row. Raises ConfigError with every problem:
+    impossible thinking settings, templates that do not compile or name unknown columns, a cost cap
+    without prices.
+    """
+    problems = [
+        *_template_problems(loaded, columns),
+        *_thinking_problems(loaded),
+        *_price_problems(loaded),
+    ]
+    if problems:
+        raise ConfigError(problems, "Nothing was sent.")
+
+
+def _sampling(model: ModelSpec) -> Sampling:
+    return Sampling(model.temperature, model.top_p, model.top_k)
+
+
+def _matches(key: str, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatchcase(key, glob) for glob in globs)
+
+
+def _template_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Problem]:
+    problems = []
+    for name, spec in loaded.suite.prompts.items():
+        where = loaded.source.where(("prompts", name))
+        try:
+            prompt = Prompt(name, spec, loaded.suite)
+        except TemplateError as error:
+            problems.append(Problem(where, error.message))
+            continue
+        for template in prompt.templates:
+            problems += [
+                Problem(
+                    where,
+                    f"the template uses '{variable}', which no row has; "
+                    f"the columns are {', '.join(sorted(columns))}",
+                )
+                for variable in unknown_variables(template, columns)
+            ]
+    return problems
+
+
+def _thinking_problems(loaded: LoadedSuite) -> list[Problem]:
+    suite = loaded.suite
+    return [
+        Problem(loaded.source.where(("thinking", index)), message)
+        for model in suite.models
+        if model.provider != LOCAL
+        for index, spec in enumerate(suite.thinking)
+        for message in check_thinking(
+            model.model,
+            spec.setting(),
+            _sampling(model),
+            suite.answer_tokens,
+            find_capabilities(model.model),
+        )
+    ]
+
+
+def _price_problems(loaded: LoadedSuite) -> list[Problem]:
+    suite = loaded.suite
+    if suite.budget.max_cost_usd is None:
+        return []
+    return [
+        Problem(
+            loaded.source.where(("models", index)),
+            f"no price is known for {model.model}, so max_cost_usd cannot be kept; "
+            "give its price (USD per million tokens): price: {input: …, output: …}",
+        )
+        for index, model in enumerate(suite.models)
+        if model.provider != LOCAL and price_of(model) is None
+    ]

@@ -1,0 +1,72 @@
+"""What a run was: suite, digests, versions, endpoints, times, totals. Never a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from evalkit.errors import StoreError, UnknownRun
+from evalkit.store.files import write_atomically
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+Status = Literal["running", "complete", "interrupted", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The content of ``manifest.json``. Times are ISO 8601 UTC; ``totals`` count trials."""
+
+    run_id: str
+    name: str
+    suite: Mapping[str, Any]
+    digests: Mapping[str, str]
+    versions: Mapping[str, str]
+    endpoints: Mapping[str, str]
+    planned: int
+    n_cases: int
+    started_at: str
+    only: tuple[str, ...] = ()
+    git_commit: str | None = None
+    ended_at: str | None = None
+    status: Status = "running"
+    stopped_because: str | None = None
+    totals: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Put the manifest in place, whole or not at all. Raises StoreError."""
+    data = orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2)
+    write_atomically(folder / MANIFEST, lambda aside: _fill(aside, data))
+
+
+def _fill(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a run folder.
+
+    Raises UnknownRun when there is none, StoreError when it is damaged or from a newer evalkit.
+    """
+    path = folder / MANIFEST
+    try:
+        data = orjson.loads(path.read_bytes())
+        manifest = Manifest(**{**data, "only": tuple(data.get("only", ()))})
+    except FileNotFoundError as error:
+        raise UnknownRun(f"{folder}: not a run folder (no {MANIFEST})") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise StoreError(f"{path}: damaged: {error}") from error
+    if manifest.format > FORMAT:
+        raise StoreError(
+            f"{path}: format {manifest.format} is newer than this evalkit reads ({FORMAT})",
+            "Use the evalkit that made the run, or a newer one.",
+        )
+    return manifest

@@ -1,0 +1,288 @@
+"""What a suite file may say: Pydantic models, short forms written out, nothing unknown accepted."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from evalkit.types import Thinking
+
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+LOCAL = "local"
+LOCAL_MODEL = "smollm2-135m"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_TOKENS = re.compile(r"^(\d+)(k?)$")
+
+
+class Section(BaseModel):
+    """A part of a suite: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_tokens(value: object) -> object:
+    """``4096`` or ``4k`` (= 4096) to a token count; anything else is left for Pydantic to refuse."""
+    match = _TOKENS.match(value.strip().lower()) if isinstance(value, str) else None
+    return int(match[1]) * (1024 if match[2] else 1) if match else value
+
+
+Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(ge=0)]
+Name = Annotated[str, Field(pattern=NAME, max_length=100)]
+Money = Annotated[float, Field(ge=0)]
+
+
+class ThinkingSpec(Section):
+    """A thinking setting. Short forms: ``off``, ``default``, ``adaptive``, ``4096``, ``4k``, ``high``."""
+
+    mode: Literal["default", "off", "budget", "adaptive"] = "default"
+    budget: Tokens | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    display: Literal["summarized", "omitted"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if value is False:
+            return {"mode": "off"}
+        if isinstance(value, dict):
+            return {"mode": "budget", **value} if "budget" in value else value
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            return value
+        text = str(value).strip().lower()
+        if text in ("off", "default", "adaptive"):
+            return {"mode": text}
+        if text in EFFORTS:
+            return {"mode": "adaptive", "effort": text}
+        if not _TOKENS.match(text):
+            choices = "off, default, adaptive, a budget such as 1024 or 4k, or " + ", ".join(
+                EFFORTS
+            )
+            raise ValueError(f"{value!r} is no thinking setting; accepted: {choices}")
+        return {"mode": "budget", "budget": text}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.mode == "budget") != (self.budget is not None):
+            raise ValueError("a budget goes with mode 'budget', and mode 'budget' needs one")
+        if self.mode == "budget" and self.budget == 0:
+            raise ValueError("a budget of 0 tokens is 'off': write off")
+        return self
+
+    def setting(self) -> Thinking:
+        """The value the rest of evalkit works with."""
+        return Thinking(self.mode, self.budget, self.effort, self.display)
+
+
+class DatasetSpec(Section):
+    """Where the rows are and which columns mean what. Short form: a path."""
+
+    path: str
+    id: str | None = None
+    target: str | None = None
+    cluster: str | None = None
+    tags: tuple[str, ...] = ()
+    limit: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"path": value}
+        if isinstance(value, dict) and isinstance(value.get("tags"), str):
+            return {**value, "tags": [value["tags"]]}
+        return value
+
+
+class Turn(Section):
+    """One message of a conversation prompt; ``content`` is a template."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class PromptSpec(Section):
+    """A prompt: a user turn (short form: a string), optionally a system text, or a list of turns.
+
+    ``file`` names a template file beside the suite; its text becomes the user turn when the suite
+    is read, so that a stored suite is self-contained.
+    """
+
+    system: str | None = None
+    user: str | None = None
+    messages: tuple[Turn, ...] = ()
+    file: str | None = None
+    stop_sequences: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        return {"user": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        bodies = [self.user is not None, bool(self.messages), self.file is not None]
+        if sum(bodies) != 1:
+            raise ValueError("a prompt has exactly one of user, messages or file")
+        if self.messages and self.messages[0].role != "user":
+            raise ValueError("the first message must be the user's")
+        return self
+
+
+class PriceSpec(Section):
+    """USD per million tokens, for models evalkit has no price for or that a gateway resells."""
+
+    input: Money
+    output: Money
+    cache_read: Money | None = None
+    cache_write: Money | None = None
+
+
+class ModelSpec(Section):
+    """A model at an endpoint. Short form: the model id (``local`` is the embedded model)."""
+
+    name: Name
+    model: str = Field(min_length=1)
+    provider: Literal["api", "local"] = "api"
+    base_url: str | None = None
+    auth: Literal["x-api-key", "bearer", "both", "none"] | None = None
+    api_key_env: str | None = None
+    api_key_cmd: str | None = None
+    version: str = "2023-06-01"
+    beta: tuple[str, ...] = ()
+    headers: dict[str, str] = Field(default_factory=dict)
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    stream: bool = True
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    price: PriceSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"model": value}
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        if value.get("model") == LOCAL or (value.get("name") == LOCAL and "model" not in value):
+            value.setdefault("provider", LOCAL)
+        if value.get("provider") == LOCAL:
+            value.setdefault("name", LOCAL)
+            value["model"] = LOCAL_MODEL
+        elif isinstance(value.get("model"), str):
+            value.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", value["model"]).strip("-."))
+        if isinstance(value.get("beta"), str):
+            value["beta"] = [value["beta"]]
+        return value
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        if self.base_url is not None and not re.match(r"^https?://[^\s/]+", self.base_url):
+            raise ValueError(f"base_url {self.base_url!r} is not an http(s) address")
+        if self.api_key_env and self.api_key_cmd:
+            raise ValueError("give api_key_env or api_key_cmd, not both")
+        return self
+
+
+class ScorerSpec(BaseModel):
+    """A scorer by type, with its own options beside. Short form: the type."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str
+    name: Name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"type": value}
+        if isinstance(value, dict) and "type" in value:
+            value = {"name": value["type"], **value}
+        return value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The scorer's own options."""
+        return dict(self.model_extra or {})
+
+
+class LimitsSpec(Section):
+    """How fast to go, per endpoint; see ``evalkit.policies.Limits``."""
+
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = "auto"
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    input_tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    output_tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    connect_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    idle_timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    total_timeout_s: Annotated[float, Field(gt=0)] = 600.0
+    max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+
+class RetriesSpec(Section):
+    """How often one trial is tried; see ``evalkit.policies.Retries``."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    within_s: Annotated[float, Field(gt=0)] = 900.0
+
+
+class BudgetSpec(Section):
+    """Money: the hard cap, and the estimate from which ``run`` asks first."""
+
+    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
+    confirm_above_usd: Money = 1.0
+
+
+class ReportSpec(Section):
+    """What comparisons assume: the margin that matters, and the baseline variant."""
+
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    baseline: str | None = None
+
+
+class Suite(Section):
+    """A whole suite, as resolved: short forms written out, prompt files read in."""
+
+    name: Name
+    description: str = ""
+    dataset: DatasetSpec
+    prompts: dict[Name, PromptSpec] = Field(min_length=1)
+    models: tuple[ModelSpec, ...] = Field(min_length=1)
+    thinking: tuple[ThinkingSpec, ...] = (ThinkingSpec(),)
+    samples: Annotated[int, Field(ge=1, le=10_000)] = 1
+    answer_tokens: Annotated[Tokens, Field(ge=1)] = 1024
+    stop_sequences: tuple[str, ...] = ()
+    scorers: tuple[ScorerSpec, ...] = ()
+    limits: LimitsSpec = LimitsSpec()
+    retries: RetriesSpec = RetriesSpec()
+    budget: BudgetSpec = BudgetSpec()
+    report: ReportSpec = ReportSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        if isinstance(value.get("prompts"), str):
+            value["prompts"] = {"prompt": value["prompts"]}
+        for field in ("models", "thinking", "scorers"):
+            if field in value and not isinstance(value[field], list | tuple):
+                value[field] = [value[field]]
+        return value
+
+    @model_validator(mode="after")
+    def _no_twins(self) -> Self:
+        for what, names in (
+            ("models", [model.name for model in self.models]),
+            ("thinking settings", [spec.setting().key for spec in self.thinking]),
+            ("scorers", [scorer.name for scorer in self.scorers]),
+        ):
+            twins = sorted({name for name in names if names.count(name) > 1})
+            if twins:
+                raise ValueError(f"two {what} are both called {', '.join(twins)}; give one a name")
+        return self
