@@ -1,0 +1,59 @@
+"""How much data a conclusion needs, and what given data could have found.
+
+Formulas: Miller (2024), Adding Error Bars to Evals, equations 9 and 10. They use the margin or a
+named effect, never the observed one.
+"""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+
+from evalkit.stats.distributions import normal_quantile
+from evalkit.stats.estimates import wilson
+from evalkit.stats.paired import Paired
+
+CAUTION = 0.80
+"""One-sided confidence of the discordance that planning reckons with."""
+
+
+def rows_for(effect: float, row_variance: float, alpha: float, power: float) -> float:
+    """Rows at which a one-sided test at ``alpha`` finds ``effect`` with ``power``.
+
+    ``row_variance`` is the variance of one row's difference. Two-sided tests halve ``alpha``.
+    """
+    return row_variance * ((normal_quantile(1 - alpha) + normal_quantile(power)) / effect) ** 2
+
+
+def detectable_effect(row_variance: float, rows: float, alpha: float, power: float) -> float:
+    """The effect that ``rows`` find with ``power``: the inverse of :func:`rows_for`."""
+    return sqrt(rows_for(1.0, row_variance, alpha, power) / rows)
+
+
+def cautious_row_variance(paired: Paired) -> float:
+    """The variance of one row's difference, never 0.
+
+    For plain 0/1 rows the upper limit of the discordance, so that "0 of 30 disagree" promises
+    nothing; likewise for other rows that do not vary at all. Else as observed, clusters included.
+    """
+    limit = normal_quantile(CAUTION)
+    if paired.is_plain:
+        return wilson((paired.gains + paired.losses) / paired.n, paired.n, limit)[1]
+    if paired.variance == 0:
+        return wilson(0.0, paired.units, limit)[1] * paired.n / paired.units
+    return paired.variance * paired.n
+
+
+def needs_rows(paired: Paired, margin: float) -> int:
+    """How many more rows would settle a comparison with this ``margin``; 0: enough already.
+
+    At that size equivalence is found with 80 % power if there is no difference, and a difference
+    of ``margin`` with somewhat more.
+    """
+    wanted = rows_for(margin, cautious_row_variance(paired), alpha=0.05, power=0.90)
+    return max(0, ceil(wanted) - paired.n)
+
+
+def detectable_difference(paired: Paired) -> float:
+    """The smallest true difference found with 80 % power at a two-sided 5 %; at most 1."""
+    effect = detectable_effect(cautious_row_variance(paired), paired.n, alpha=0.025, power=0.80)
+    return min(1.0, effect)
