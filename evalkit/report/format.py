@@ -175,6 +175,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def roughly(number: int) -> str:
+    """A number known only roughly, with two significant digits: ``5,100``."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
 def listed(items: Sequence[str], conjunction: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(items) < 2:

@@ -1,24 +1,22 @@
 """The five answers every page opens with, as plain sentences.
 
-What won, by how much, how sure are we, what did it cost, what should I do. A sentence claims no
-more than the verdicts of the analysis do: without a proven difference nothing has won.
+What won, by how much, how sure are we, what did it cost, what should I do.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from evalkit.analysis.results import Analysis, Comparison, VariantSummary, Verdict
+from evalkit.analysis.results import Analysis, Comparison, VariantSummary
 from evalkit.report import format as fmt
-from evalkit.report.names import Names, thinking_phrase
+from evalkit.report.contests import VERDICTS, Duel, Race, contests
+from evalkit.report.names import Names
 from evalkit.stats.estimates import Estimate
 
-_NAMED = 3
-"""So many variants are named in one sentence; the tables name them all."""
-
-VERDICTS: tuple[Verdict, ...] = ("superior", "inferior", "equivalent", "inconclusive", "too few")
+_TOLD = 6
+"""So many contests are told in sentences; the tables hold them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,89 +29,25 @@ class Headline:
 
 def headline(analysis: Analysis) -> tuple[Headline, ...]:
     """The answers to the five questions, in their order."""
-    groups = _groups(analysis)
+    names = Names(analysis.variants)
+    found = contests(analysis, names)
     return (
-        Headline("What won?", tuple(_won(analysis, groups))),
-        Headline("By how much?", tuple(_by_how_much(analysis, groups))),
-        Headline("How sure are we?", tuple(_how_sure(analysis, groups))),
-        Headline("What did it cost?", tuple(_cost(analysis))),
-        Headline("What should I do?", tuple(_advice(analysis, groups))),
+        Headline("What won?", tuple(_won(analysis, found))),
+        Headline("By how much?", tuple(_by_how_much(analysis, names, found))),
+        Headline("How sure are we?", tuple(_how_sure(analysis, found))),
+        Headline("What did it cost?", tuple(_cost(analysis, names))),
+        Headline("What should I do?", tuple(_advice(analysis, names, found))),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The leading scorer's comparisons with one baseline, and how to speak of them.
-
-    ``prefix`` names what all of them share (``plain: ``), ``noun`` what is compared.
-    """
-
-    baseline: str
-    comparisons: tuple[Comparison, ...]
-    prefix: str
-    noun: str
-    say: Callable[[str], str]
-
-    def of(self, *verdicts: Verdict) -> list[Comparison]:
-        """Those with one of these verdicts, the largest difference first."""
-        found = [one for one in self.comparisons if one.verdict in verdicts]
-        return sorted(found, key=lambda one: -abs(one.difference.value or 0))
-
-    def phrases(self, comparisons: Sequence[Comparison]) -> str:
-        """The candidates by name, or how many there are besides the first ones."""
-        names = [self.say(one.candidate) for one in comparisons[:_NAMED]]
-        if len(comparisons) > _NAMED:
-            names.append(fmt.count(len(comparisons) - _NAMED, "other"))
-        return fmt.listed(names)
-
-    def sentence(self, text: str) -> str:
-        """``text`` as a sentence of this group. Names of the user's own keep their case."""
-        if self.prefix:
-            return self.prefix + text
-        starts_with_ours = self.noun == "setting" or not text.startswith(
-            tuple(self.say(one.candidate) for one in self.comparisons)
-        )
-        return text[:1].upper() + text[1:] if starts_with_ours else text
-
-
-def _groups(analysis: Analysis) -> list[_Group]:
-    names = Names(analysis.variants)
-    variants = {variant.variant: variant for variant in analysis.variants}
-    by_baseline: dict[str, list[Comparison]] = {}
-    for comparison in analysis.comparisons:
-        if comparison.scorer == analysis.leading_scorer:
-            by_baseline.setdefault(comparison.baseline, []).append(comparison)
-    return [
-        _group(baseline, comparisons, variants, names)
-        for baseline, comparisons in by_baseline.items()
-    ]
-
-
-def _group(
-    baseline: str,
-    comparisons: list[Comparison],
-    variants: dict[str, VariantSummary],
-    names: Names,
-) -> _Group:
-    involved = [variants.get(key) for key in (baseline, *(one.candidate for one in comparisons))]
-    known = [variant for variant in involved if variant is not None]
-    shared = {(variant.prompt, variant.model) for variant in known}
-    if len(known) == len(involved) and len(shared) == 1:
-        where = names.group(*shared.pop())
-        prefix = f"{where}: " if where else ""
-        phrases = {variant.variant: thinking_phrase(variant.thinking) for variant in known}
-        return _Group(baseline, tuple(comparisons), prefix, "setting", phrases.__getitem__)
-    noun = "variant" if names.has_thinking else "model" if names.has_models else "prompt"
-    if names.has_models and names.has_prompts:
-        noun = "variant"
-    return _Group(baseline, tuple(comparisons), "", noun, lambda key: names[key].phrase)
-
-
-def _won(analysis: Analysis, groups: Sequence[_Group]) -> Iterator[str]:
-    if not groups:
+def _won(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
+    if not found:
         yield _why_nothing_won(analysis)
-    for group in groups:
-        yield group.sentence(" ".join(_verdict_sentences(group)))
+    for contest in found[:_TOLD]:
+        yield contest.won()
+    if len(found) > _TOLD:
+        more = sum(len(contest.comparisons) for contest in found[_TOLD:])
+        yield f"{fmt.count(more, 'further comparison')} in the table."
 
 
 def _why_nothing_won(analysis: Analysis) -> str:
@@ -127,114 +61,40 @@ def _why_nothing_won(analysis: Analysis) -> str:
     return "Nothing can be said to have won: no two variants could be compared."
 
 
-def _verdict_sentences(group: _Group) -> Iterator[str]:
-    baseline = group.say(group.baseline)
-    better, worse = group.of("superior"), group.of("inferior")
-    equal, open_ = group.of("equivalent"), group.of("inconclusive")
-    few = group.of("too few")
-    margin = fmt.points(group.comparisons[0].margin, 1).lstrip("+").removesuffix(".0")
-    if better:
-        yield f"{group.phrases(better)} {_be(better)} better than {baseline}."
-    elif equal and not (open_ or few or worse):
-        yield f"no {group.noun} is better than {baseline}."
-    elif len(few) == len(group.comparisons):
-        yield f"too few cases for a verdict against {baseline}."
-        return
-    else:
-        yield f"no {group.noun} is proven better than {baseline}."
-    if worse:
-        yield f"{_upper(group, worse)} {_be(worse)} worse."
-    if equal:
-        does = "does" if len(equal) == 1 else "do"
-        yield f"{_upper(group, equal)} {does} as well, within ±{margin} points."
-    if open_ and (better or worse or equal):
-        yield f"{_upper(group, open_)} {_be(open_)} not settled."
-    if few:
-        yield f"{_upper(group, few)} had too few cases for a verdict."
-
-
-def _upper(group: _Group, comparisons: Sequence[Comparison]) -> str:
-    text = group.phrases(comparisons)
-    return text[:1].upper() + text[1:] if group.noun == "setting" else text
-
-
-def _be(comparisons: Sequence[Comparison]) -> str:
-    return "is" if len(comparisons) == 1 else "are"
-
-
-def _by_how_much(analysis: Analysis, groups: Sequence[_Group]) -> Iterator[str]:
-    if not groups:
-        yield from _scores_alone(analysis)
-    means = {variant.variant: fmt.score(mean) for variant, mean in _leading_means(analysis)}
-    for group in groups:
-        yield group.sentence(" ".join(_amounts(group, means)))
-
-
-def _scores_alone(analysis: Analysis) -> Iterator[str]:
-    names = Names(analysis.variants)
-    means = _leading_means(analysis)
-    if not means:
-        yield "There is no score to measure a difference with."
-        return
-    scored = [
-        f"{names[variant.variant].phrase} scored {_with_interval(mean)}"
-        for variant, mean in means[:_NAMED]
-    ]
-    yield f"No difference was measured; {fmt.listed(scored)}."
-
-
-def _leading_means(analysis: Analysis) -> list[tuple[VariantSummary, Estimate]]:
-    return [
-        (variant, summary.mean)
+def _by_how_much(analysis: Analysis, names: Names, found: Sequence[Race | Duel]) -> Iterator[str]:
+    means = [
+        (variant.variant, summary.mean)
         for variant in analysis.variants
         for summary in variant.scores.values()
-        if summary.scorer == analysis.leading_scorer
+        if summary.scorer == analysis.leading_scorer and summary.mean.value is not None
     ]
+    if not means:
+        yield "There is no score to measure a difference with."
+    elif not found:
+        scored = [f"{names[key].phrase} scored {_with_interval(mean)}" for key, mean in means[:3]]
+        yield f"No difference was measured; {fmt.listed(scored)}."
+    else:
+        rounded = {key: fmt.score(mean) for key, mean in means}
+        for contest in found[:_TOLD]:
+            yield contest.amount(rounded)
 
 
 def _with_interval(mean: Estimate) -> str:
-    text = fmt.score(mean)
-    if not fmt.interval(mean):
-        return text
-    return f"{text} ({fmt.confidence(mean)} interval {fmt.interval(mean)})"
+    interval = fmt.interval(mean)
+    told = f"{fmt.score(mean)}"
+    return f"{told} ({fmt.confidence(mean)} interval {interval})" if interval else told
 
 
-def _amounts(group: _Group, means: dict[str, str]) -> Iterator[str]:
-    proven = group.of("superior") or group.of("inferior")
-    if proven:
-        for index, one in enumerate(proven[:_NAMED]):
-            who = group.say(one.candidate) if index == 0 else _upper(group, [one])
-            against = f"{means.get(one.candidate)} against {means.get(one.baseline)}"
-            yield f"{who} {_amount(one)}, {against}."
-        return
-    measured = [one for one in group.of(*VERDICTS) if one.difference.value is not None]
-    if not measured:
-        yield "no difference could be measured."
-        return
-    largest = measured[0]
-    end = "." if largest.verdict == "equivalent" else ", which proves nothing."
-    yield f"the largest difference seen is {group.say(largest.candidate)} {_amount(largest)}{end}"
-
-
-def _amount(comparison: Comparison) -> str:
-    difference = comparison.difference
-    text = f"{fmt.difference(difference)} points"
-    if not fmt.difference_interval(difference):
-        return text
-    return f"{text} ({fmt.difference_interval(difference)})"
-
-
-def _how_sure(analysis: Analysis, groups: Sequence[_Group]) -> Iterator[str]:
-    comparisons = [one for group in groups for one in group.comparisons]
+def _how_sure(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
+    comparisons = [one for contest in found for one in contest.comparisons]
     if comparisons:
         verdicts = Counter(one.verdict for one in comparisons)
         told = [f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS if verdicts[verdict]]
-        pairs = _span([one.n_pairs for one in comparisons])
         yield (
-            f"{fmt.count(len(comparisons), 'comparison')}, each case against itself "
-            f"({pairs} cases): {', '.join(told)}."
+            f"{fmt.count(len(comparisons), 'comparison')}, paired over "
+            f"{_span([one.n_pairs for one in comparisons])} cases: {', '.join(told)}."
         )
-        yield f"Intervals are {fmt.confidence(comparisons[0].difference)}."
+        yield f"Ranges in brackets are {fmt.confidence(comparisons[0].difference)} intervals."
         yield from _what_would_settle(comparisons)
     elif analysis.leading_scorer is not None:
         yield f"There are {fmt.count(analysis.n_cases, 'case')} and no comparison."
@@ -253,33 +113,38 @@ def _what_would_settle(comparisons: Sequence[Comparison]) -> Iterator[str]:
     needs = [one.needs_cases for one in open_ if one.needs_cases]
     if not needs:
         return
-    which = "it" if len(open_) == 1 else "all that is open" if len(needs) == len(open_) else "some"
-    yield f"Settling {which} needs about {max(needs):,} more cases."
+    which = "the open ones" if len(needs) == len(open_) else "those that can be settled"
+    which = "it" if len(comparisons) == 1 else which
+    yield f"To settle {which}, about {fmt.roughly(max(needs))} more cases are needed."
 
 
 def _losses(variants: Sequence[VariantSummary]) -> Iterator[str]:
     asked = sum(variant.n_asked for variant in variants)
-    losses = (
-        (sum(variant.n_failed for variant in variants), "failed"),
+    failed = sum(variant.n_failed for variant in variants)
+    told = [f"{failed:,} failed"] if failed else []
+    for number, what in (
         (sum(variant.n_truncated for variant in variants), "cut off by the token limit"),
         (sum(variant.n_refused for variant in variants), "refused"),
-    )
-    told = [f"{number:,} {what}" for number, what in losses if number]
+    ):
+        if number:
+            told.append(f"{number:,} {'was' if number == 1 else 'were'} {what}")
     if told:
         yield f"Of {fmt.count(asked, 'trial')}, {fmt.listed(told)}."
 
 
-def _cost(analysis: Analysis) -> Iterator[str]:
+def _cost(analysis: Analysis, names: Names) -> Iterator[str]:
     answered = [variant for variant in analysis.variants if variant.n_answered]
     if not answered:
-        yield "No answer was paid for."
+        yield "No answer came back to be paid for."
         return
-    names = Names(analysis.variants)
     yield _money(answered, names)
-    output = [variant.output_tokens_mean for variant in answered]
-    if None not in output:
-        total = sum((variant.output_tokens_mean or 0) * variant.n_answered for variant in answered)
-        yield f"The answers took {fmt.tokens(round(total))} output tokens."
+    means = [
+        variant.output_tokens_mean * variant.n_answered
+        for variant in answered
+        if variant.output_tokens_mean is not None
+    ]
+    if len(means) == len(answered):
+        yield f"The answers took {fmt.tokens(round(sum(means)))} output tokens."
     yield from _times(answered, names)
 
 
@@ -290,16 +155,13 @@ def _money(answered: Sequence[VariantSummary], names: Names) -> str:
         if variant.cost_usd is not None
     ]
     if not costs:
-        models = fmt.listed(_distinct(fmt.one_line(variant.model) for variant in answered))
-        return f"Unpriced: no price is known for {models}."
+        models = dict.fromkeys(fmt.one_line(variant.model) for variant in answered)
+        return f"Unpriced: no price is known for {fmt.listed(list(models))}."
     total = fmt.money(sum(cost for cost, _ in costs))
     if len(costs) < len(answered):
-        missing = fmt.count(len(answered) - len(costs), "variant")
-        return f"At least {total}: {missing} of {len(answered)} unpriced."
-    (least, cheapest), (most, dearest) = min(costs), max(costs)
-    if least == most:
-        return f"{total} in all."
-    return f"{total} in all, {fmt.money(least)} ({cheapest}) to {fmt.money(most)} ({dearest})."
+        missing = len(answered) - len(costs)
+        return f"At least {total}: {missing} of {len(answered)} variants are unpriced."
+    return f"{total} in all{_from_to(costs, fmt.money)}."
 
 
 def _times(answered: Sequence[VariantSummary], names: Names) -> Iterator[str]:
@@ -308,53 +170,32 @@ def _times(answered: Sequence[VariantSummary], names: Names) -> Iterator[str]:
         for variant in answered
         if variant.elapsed_p50_s is not None
     ]
-    if not times:
-        return
-    (least, fastest), (most, slowest) = min(times), max(times)
-    if fmt.seconds(least) == fmt.seconds(most):
-        yield f"A typical answer took {fmt.seconds(least)}."
-    else:
-        yield (
-            f"A typical answer took {fmt.seconds(least)} ({fastest}) "
-            f"to {fmt.seconds(most)} ({slowest})."
-        )
+    if times:
+        middle = fmt.seconds(sorted(times)[len(times) // 2][0])
+        yield f"A typical answer took {middle}{_from_to(times, fmt.seconds)}."
 
 
-def _distinct(items: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(items))
+def _from_to(values: Sequence[tuple[float, str]], write: Callable[[float], str]) -> str:
+    """The least and the most with whose they are, if they differ as written."""
+    (least, one), (most, other) = min(values), max(values)
+    if write(least) == write(most):
+        return ""
+    return f": from {write(least)} for {one} to {write(most)} for {other}"
 
 
-def _advice(analysis: Analysis, groups: Sequence[_Group]) -> Iterator[str]:
+def _advice(analysis: Analysis, names: Names, found: Sequence[Race | Duel]) -> Iterator[str]:
     curves = [curve for curve in analysis.curves if curve.scorer == analysis.leading_scorer]
     if not any(variant.n_answered for variant in analysis.variants):
         yield "Look at the failures below, mend their cause and run again."
-    elif analysis.leading_scorer is None:
+        return
+    if analysis.leading_scorer is None:
         yield "Add a scorer to the suite, so that answers can be graded."
-    elif curves:
-        names = Names(analysis.variants)
-        for curve in curves:
-            where = names.group(curve.prompt, curve.model)
-            sentence = fmt.one_line(curve.sentence)
-            yield f"{where}: {sentence}" if where else sentence
-    elif groups:
-        for group in groups:
-            yield group.sentence(_choice(group))
-    else:
+    elif not (curves or found):
         yield "Add a second prompt, model or thinking setting to compare with."
-
-
-def _choice(group: _Group) -> str:
-    baseline = group.say(group.baseline)
-    better, open_ = group.of("superior"), group.of("inconclusive", "too few")
-    if len(better) == 1:
-        return f"use {group.say(better[0].candidate)}."
-    if better:
-        return (
-            f"use one of {group.phrases(better)}: each is better than {baseline}, "
-            "but they were not compared with one another."
-        )
-    if open_:
-        return f"keep {baseline} until more cases settle the rest."
-    if group.of("equivalent"):
-        return f"take the cheapest of {baseline} and {group.phrases(group.of('equivalent'))}."
-    return f"keep {baseline}."
+    for curve in curves[:_TOLD]:
+        where = names.group(curve.prompt, curve.model)
+        sentence = fmt.one_line(curve.sentence)
+        yield f"{where}: {sentence}" if where else sentence
+    for contest in found[:_TOLD]:
+        if not curves or isinstance(contest, Duel):
+            yield contest.advice()

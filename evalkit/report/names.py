@@ -16,7 +16,7 @@ def thinking_phrase(thinking: Thinking) -> str:
         "default": "default thinking",
         "off": "thinking off",
         "adaptive": "adaptive thinking",
-        "budget": f"a {thinking.budget_tokens or 0:,}-token budget",
+        "budget": f"{_article(thinking.budget_tokens or 0)}-token budget",
     }[thinking.mode]
     if not thinking.effort:
         return words
@@ -31,6 +31,18 @@ def thinking_tick(thinking: Thinking) -> str:
         return base
     effort = fmt.one_line(thinking.effort)
     return effort if thinking.mode == "default" else f"{base} {effort}"
+
+
+def capital(text: str) -> str:
+    """``text`` with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def _article(number: int) -> str:
+    """``a 32``, ``an 8``, ``an 11,000``: as it is spoken."""
+    written = f"{number:,}"
+    vowel = written.startswith("8") or written.split(",")[0] in ("11", "18")
+    return f"{'an' if vowel else 'a'} {written}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,13 @@ class Names:
         """The names of the variant with this key; a key the run lacks is its own name."""
         plain = fmt.one_line(key)
         return self._by_key.get(key) or Name(plain, plain, plain)
+
+    @property
+    def noun(self) -> str:
+        """What the variants are: ``setting``, ``prompt``, ``model``, or ``variant`` of several."""
+        parts = {"prompt": self.has_prompts, "model": self.has_models, "setting": self.has_thinking}
+        differing = [part for part, differs in parts.items() if differs]
+        return differing[0] if len(differing) == 1 else "variant"
 
     def group(self, prompt: str, model: str) -> str:
         """A prompt and model in words, as far as they differ; empty when the run has but one."""
