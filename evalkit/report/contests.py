@@ -89,11 +89,10 @@ class Race(Contest):
     def amount(self, means: dict[str, str]) -> str:
         """How large the proven differences are, or the largest one seen."""
         told = [
-            f"{self._subject([one])}: {_amount(one)}, {_means(one, means)}."
-            for one in self.proven()
+            f"{_amount(one)} for {self.say(one)}, {_means(one, means)}." for one in self.proven()
         ]
         if told:
-            return self._told(" ".join(told), is_ours=self.is_ours)
+            return self._told(" ".join(told))
         largest = self.largest()
         if largest is None:
             return self._told("no difference could be measured.")
@@ -136,7 +135,10 @@ class Race(Contest):
 
 @dataclass(frozen=True, slots=True)
 class Duel(Contest):
-    """``one`` prompt or model against ``other`` at several settings; ``where`` is what they share."""
+    """``one`` prompt or model against ``other`` at several settings; ``where`` says what is shared.
+
+    The suite's own names stand in it as they are.
+    """
 
     one: str
     other: str
@@ -231,19 +233,20 @@ def _race(
 ) -> Race:
     involved = [variants.get(key) for key in (baseline, *(one.candidate for one in found))]
     shared = {(one.prompt, one.model) for one in involved if one is not None}
-    if None not in involved and len(shared) == 1:
+    is_ours = None not in involved and len(shared) == 1
+    where = names.group(*shared.pop()) if is_ours else ""
 
-        def setting(key: str) -> str:
-            return thinking_phrase(variants[key].thinking)
+    def say(key: str) -> str:
+        return thinking_phrase(variants[key].thinking) if is_ours else names[key].phrase
 
-        say, where, noun, is_ours = setting, names.group(*shared.pop()), "setting", True
-    else:
-        say, where, noun, is_ours = _phrase_of(names), "", names.noun, False
-    return Race(tuple(found), lambda one: say(one.candidate), say(baseline), where, noun, is_ours)
-
-
-def _phrase_of(names: Names) -> Callable[[str], str]:
-    return lambda key: names[key].phrase
+    return Race(
+        tuple(found),
+        lambda one: say(one.candidate),
+        say(baseline),
+        where,
+        "setting" if is_ours else names.noun,
+        is_ours,
+    )
 
 
 def _be(comparisons: Sequence[Comparison]) -> str:
