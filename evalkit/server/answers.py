@@ -1,0 +1,91 @@
+"""The answer book: which question a prompt asks, what is right, and what is plausibly wrong."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from evalkit.errors import DatasetError
+
+_PREFIX = 24
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A question and its right answer."""
+
+    question: str
+    answer: str
+
+
+class AnswerBook:
+    """Right answers, found by the question's text somewhere in a prompt."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        by_length: dict[int, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+        self._answers: list[str] = []
+        for entry in entries:
+            prefix = entry.question[:_PREFIX]
+            by_length[len(prefix)][prefix].append(entry)
+            self._answers.append(entry.answer)
+        self._by_length = {length: dict(index) for length, index in by_length.items()}
+        self.find = lru_cache(maxsize=4096)(self._find)
+
+    def _find(self, prompt: str) -> Entry | None:
+        """The question that ends last in the prompt (examples come before it), else None."""
+        found: tuple[int, int, Entry] | None = None
+        for length, index in self._by_length.items():
+            for start in range(len(prompt) - length + 1):
+                for entry in index.get(prompt[start : start + length], ()):
+                    if prompt.startswith(entry.question, start):
+                        size = len(entry.question)
+                        rank = (start + size, size, entry)
+                        found = rank if found is None or rank[:2] > found[:2] else found
+        return found[2] if found else None
+
+    def wrong_answer(self, entry: Entry, luck: random.Random) -> str:
+        """Something a model might say instead: a number nearby, or another answer of the book."""
+        if _NUMBER.match(entry.answer):
+            return _near(entry.answer, luck)
+        others = [answer for answer in set(self._answers) if answer != entry.answer]
+        return luck.choice(sorted(others)) if others else "I am not sure."
+
+
+def _near(number: str, luck: random.Random) -> str:
+    value = float(number.replace(",", ""))
+    step = luck.choice((-10, -2, -1, 1, 2, 3, 10)) * max(1, round(abs(value) * 0.05))
+    wrong = value + step
+    return str(int(wrong)) if wrong.is_integer() else f"{wrong:.2f}"
+
+
+def load_answers(path: Path) -> AnswerBook:
+    """Read a JSON Lines file of ``question`` and ``answer``.
+
+    Of an answer that shows its working (``… #### 72``) only what follows the mark counts.
+    Raises :class:`evalkit.errors.DatasetError` with file and line.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+    return AnswerBook(
+        _entry(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()
+    )
+
+
+def _entry(line: bytes, where: str) -> Entry:
+    try:
+        row: Mapping[str, Any] = orjson.loads(line)
+        question, answer = row["question"], row["answer"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise DatasetError(f"{where}: needs a JSON object with question and answer") from error
+    return Entry(str(question).strip(), str(answer).split("####")[-1].strip())
