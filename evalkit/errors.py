@@ -135,6 +135,7 @@ FAILURES: dict[str, FailureKind] = {
     "conflict": FailureKind("a concurrent change", is_retryable=True),
     "server_error": FailureKind("the server failed", is_retryable=True),
     "timeout": FailureKind("no answer in time", is_retryable=True),
+    "tls": FailureKind("no trusted connection to the server", dooms_run=True),
     "connection": FailureKind("the connection failed", is_retryable=True),
     "malformed": FailureKind("the answer is not a Messages API answer", is_retryable=True),
     "stream_cut": FailureKind("the stream ended before message_stop", is_retryable=True),
@@ -147,7 +148,8 @@ class ApiError(EvalkitError):
     """One request that did not yield an answer.
 
     ``kind`` is a key of ``FAILURES``; ``should_retry`` is the server's own word
-    (``x-should-retry``), which wins over the table.
+    (``x-should-retry``), which wins over the table. ``body`` is the beginning of what the server
+    sent, made safe to show; ``usage`` what was counted before the failure.
     """
 
     exit_code = EXIT_API
@@ -162,6 +164,7 @@ class ApiError(EvalkitError):
         should_retry: bool | None = None,
         request_id: str | None = None,
         usage: Usage | None = None,
+        body: str | None = None,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint)
@@ -171,6 +174,7 @@ class ApiError(EvalkitError):
         self.should_retry = should_retry
         self.request_id = request_id
         self.usage = usage
+        self.body = body
         self.attempts: tuple[Attempt, ...] = ()
 
     @property

@@ -27,10 +27,9 @@ class TrialFinished:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """No further trial is admitted; ``in_flight`` requests are still awaited."""
+    """No further trial is admitted; requests in flight are still awaited."""
 
-    reason: str
-    in_flight: int
+    message: str
 
 
 Event = RunStarted | TrialFinished | Stopping

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from evalkit.types import Attempt, Case, Failure, Response, Score, TrialResult
+from evalkit.types import Attempt, Case, Failure, Response, Score, TrialResult, Usage
 
 FORMAT = 1
 
@@ -185,6 +185,17 @@ def responses_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Journal rows as a table of RESPONSES."""
     stamped = [{**row, "started_at": datetime.fromisoformat(row["started_at"])} for row in rows]
     return pa.Table.from_pylist(stamped, schema=RESPONSES)
+
+
+def response_of(row: Mapping[str, Any]) -> Response:
+    """The answer in a row of RESPONSES, as scorers see it (from the columns that are there)."""
+    return Response(
+        text=row["text"] or "",
+        thinking=row["thinking_text"] or "",
+        stop_reason=row["stop_reason"],
+        usage=Usage(row["input_tokens"], row["output_tokens"], row["thinking_tokens"]),
+        elapsed_s=row["elapsed_s"],
+    )
 
 
 def score_row(

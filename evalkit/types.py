@@ -58,7 +58,8 @@ class Endpoint:
     """Where requests go and how they are signed. Holds the *name* of the key, never the key.
 
     ``auth``: ``x-api-key``, ``bearer``, ``both`` or ``none``. ``thinking_switch`` adds llama.cpp's
-    ``chat_template_kwargs.enable_thinking``, which other servers must not see.
+    ``chat_template_kwargs.enable_thinking``, which other servers must not see. ``is_embedded``:
+    the local model evalkit itself has started, reached past any proxy.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Endpoint:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = True
     thinking_switch: bool = False
+    is_embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class Usage:
     """Token counts as reported; ``None`` where the server did not say.
 
     ``input_tokens`` is the uncached part only; the whole prompt is :attr:`total_input_tokens`.
+    ``cache_write_1h_tokens`` is the part of ``cache_write_tokens`` kept for an hour, which costs
+    more; ``web_searches`` are paid for each.
     """
 
     input_tokens: int | None = None
@@ -147,6 +151,7 @@ class Usage:
     service_tier: str | None = None
     inference_geo: str | None = None
     speed: str | None = None
+    web_searches: int | None = None
 
     @property
     def total_input_tokens(self) -> int | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.messages.pricing import Price
+from evalkit.messages.pricing import Price, cost_usd
 from evalkit.plan.matrix import PlannedVariant
-from evalkit.types import Case
+from evalkit.types import Case, Usage
 
 # English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
 # The expected figure uses 3.5, the cap 2.5: an estimate may be too high, a cap must not be too low.
@@ -85,10 +85,8 @@ def _estimate_variant(
         input_tokens=round(per_request * requests),
         expected_output_tokens=round((answer + thinking) * requests),
         max_output_tokens=planned.max_tokens * requests,
-        expected_cost_usd=_dollars(
-            planned.price, per_request * requests, (answer + thinking) * requests
-        ),
-        max_cost_usd=_dollars(planned.price, capped * requests, planned.max_tokens * requests),
+        expected_cost_usd=_dollars(planned.price, per_request, answer + thinking, requests),
+        max_cost_usd=_dollars(planned.price, capped, planned.max_tokens, requests),
     )
 
 
@@ -97,7 +95,9 @@ def request_cap_usd(price: Price | None, prompt_bytes: int, max_tokens: int) -> 
     return _dollars(price, prompt_bytes / _BYTES_PER_TOKEN_CAP + _OVERHEAD_TOKENS, max_tokens)
 
 
-def _dollars(price: Price | None, input_tokens: float, output_tokens: float) -> float | None:
-    if price is None:
-        return None
-    return (input_tokens * price.input + output_tokens * price.output) / 1e6
+def _dollars(
+    price: Price | None, input_tokens: float, output_tokens: float, requests: int = 1
+) -> float | None:
+    usage = Usage(input_tokens=round(input_tokens), output_tokens=round(output_tokens))
+    cost = cost_usd(usage, price)
+    return None if cost is None else cost * requests

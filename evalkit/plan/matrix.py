@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from evalkit.errors import ConfigError, Problem, TemplateError, UsageError
+from evalkit.errors import Problem, TemplateError, UsageError
 from evalkit.messages.capabilities import check_thinking, find_capabilities
 from evalkit.messages.pricing import Price, find_price
 from evalkit.plan.prompts import Prompt
@@ -79,20 +79,17 @@ def price_of(model: ModelSpec) -> Price | None:
     return None if model.provider == LOCAL else find_price(model.model)
 
 
-def check_plan(loaded: LoadedSuite, columns: frozenset[str]) -> None:
-    """Refuse what cannot work before anything is sent.
+def plan_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Problem]:
+    """What cannot work, found before anything is sent.
 
-    ``columns`` are the columns of the dataset's first row. Raises ConfigError with every problem:
-    impossible thinking settings, templates that do not compile or name unknown columns, a cost cap
-    without prices.
+    Impossible thinking settings, templates that do not compile or that name columns the dataset's
+    first row lacks (``columns`` are those it has), a cost cap without prices.
     """
-    problems = [
+    return [
         *_template_problems(loaded, columns),
         *_thinking_problems(loaded),
         *_price_problems(loaded),
     ]
-    if problems:
-        raise ConfigError(problems, "Nothing was sent.")
 
 
 def _sampling(model: ModelSpec) -> Sampling:

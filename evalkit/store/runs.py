@@ -15,6 +15,7 @@ one. Of two rows for one trial the later wins (an answer replaces an earlier fai
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from evalkit.tables import (
     case_of,
     case_row,
     decode_row,
+    encode_row,
     responses_table,
 )
 from evalkit.types import Case
@@ -211,18 +213,23 @@ class RunWriter:
 
 def create_run(
     folder: Path, manifest: Manifest, suite_text: str, cases: Iterable[Case]
-) -> tuple[RunFolder, Manifest]:
+) -> RunFolder:
     """Make a run folder with its cases; the manifest comes last and makes it a run.
 
-    Returns it with the manifest as stored (``n_cases`` and ``planned`` filled in from the cases;
-    ``planned`` is given per case). Raises StoreError, and whatever reading the cases raises; then
+    ``n_cases``, the dataset's digest and ``planned`` (given per case) are filled in from the cases.
+    Raises StoreError, and whatever reading the cases raises; then
     the folder is removed again.
     """
     try:
         folder.mkdir(parents=True)
         (folder / "suite.yaml").write_text(suite_text, encoding="utf-8")
-        n_cases = _write_cases(folder / "cases.parquet", cases)
-        manifest = replace(manifest, n_cases=n_cases, planned=manifest.planned * n_cases)
+        n_cases, digest = _write_cases(folder / "cases.parquet", cases)
+        manifest = replace(
+            manifest,
+            n_cases=n_cases,
+            planned=manifest.planned * n_cases,
+            digests={**manifest.digests, "dataset": digest},
+        )
         write_manifest(folder, manifest)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -233,22 +240,24 @@ def create_run(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return RunFolder(folder), manifest
+    return RunFolder(folder)
 
 
-def _write_cases(path: Path, cases: Iterable[Case]) -> int:
-    count = 0
+def _write_cases(path: Path, cases: Iterable[Case]) -> tuple[int, str]:
+    """Stream the cases to disk; how many there were, and a digest of them all in order."""
+    count, digest = 0, hashlib.blake2b(digest_size=16)
+    waiting: list[dict[str, Any]] = []
     with pq.ParquetWriter(path, CASES, compression="zstd") as writer:
-        rows: list[dict[str, Any]] = []
         for case in cases:
-            rows.append(case_row(case))
+            waiting.append(case_row(case))
+            digest.update(encode_row(waiting[-1]))
             count += 1
-            if len(rows) == _CASE_BATCH:
-                writer.write_table(pa.Table.from_pylist(rows, schema=CASES))
-                rows.clear()
-        if rows:
-            writer.write_table(pa.Table.from_pylist(rows, schema=CASES))
-    return count
+            if len(waiting) == _CASE_BATCH:
+                writer.write_table(pa.Table.from_pylist(waiting, schema=CASES))
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.Table.from_pylist(waiting, schema=CASES))
+    return count, f"b2:{digest.hexdigest()}"
 
 
 def _write_table(path: Path, table: pa.Table) -> None:

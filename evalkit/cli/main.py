@@ -1,0 +1,113 @@
+"""The group: commands loaded when they are typed, errors turned into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from evalkit import __version__
+from evalkit.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, EvalkitError
+
+# The word you type, the file it lives in, and what --help says of it without opening the file.
+COMMANDS = {
+    "run": ("run", "Run a suite: ask, store, score, compare."),
+    "resume": ("resume", "Go on with an unfinished run."),
+    "plan": ("plan", "Show the variants of a suite and one prompt of each."),
+    "estimate": ("estimate", "Say what a suite will cost, before it is paid."),
+    "compare": ("compare", "Compare the variants of a run."),
+    "report": ("report", "Write a run's report pages again."),
+    "list": ("list", "List the runs."),
+    "doctor": ("doctor", "Check what would go wrong, and say what to do."),
+    "local-model": ("local_model", "Fetch and serve the embedded local model."),
+    "serve": ("serve", "Serve a simulated Messages API on loopback."),
+}
+ALIASES = {"eval": "run"}
+
+
+class Commands(click.Group):
+    """Imports a command's module only when it is used, so that --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name or alias."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"evalkit.cli.{COMMANDS[name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown word is met with the nearest known one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], n=1)
+            if near:
+                error.message += f" Did you mean '{near[0]}'?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with their short help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The exit codes."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), text) for code, text in EXIT_CODES.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="evalkit")
+def cli() -> None:
+    """Batch prompt evaluation from the terminal.
+
+    A suite (YAML) names a dataset, prompts, models and thinking settings. evalkit asks every
+    combination, stores every answer, and compares them with honest statistics.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns."""
+    try:
+        code = cli(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped.", err=True)
+        code = EXIT_INTERRUPTED
+    except EvalkitError as error:
+        tell(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has left (`evalkit list | head`); nothing more to say.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code or 0)
+
+
+def tell(error: EvalkitError) -> None:
+    """An error as people read it: what, then what to do."""
+    if isinstance(error, ConfigError) and len(error.problems) > 1:
+        click.secho(f"error: {len(error.problems)} problems", fg="red", bold=True, err=True)
+        for problem in error.problems:
+            click.echo(f"  {problem}", err=True)
+    else:
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(error.message, err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)

@@ -1,0 +1,168 @@
+"""The Messages API over httpx, whole or streamed: one request, one answer, no second try.
+
+httpx speaks through aiohttp's connection pool: its own re-examines every connection for every
+request, which at a hundred in flight costs ten times the CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import replace
+from typing import Self
+
+import aiohttp
+import httpx
+import orjson
+from httpx_aiohttp import HttpxAiohttpClient
+
+from evalkit.client.clock import Clock
+from evalkit.errors import ApiError
+from evalkit.messages.headers import request_id
+from evalkit.messages.request import encode_request, messages_url, request_headers
+from evalkit.messages.response import parse_error, parse_response, redact
+from evalkit.messages.stream import MessageAssembler, SseReader
+from evalkit.policies import Limits
+from evalkit.types import Endpoint, Request, Response
+
+_ERROR_BODY_BYTES = 64 * 1024
+
+
+class HttpClient:
+    """One endpoint. Use as an async context manager; ``key`` is kept in memory only.
+
+    ``transport`` replaces the network (tests). Proxies and CA bundles come from the environment as
+    httpx users expect (``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``), except on loopback for
+    the embedded model.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        key: str | None,
+        limits: Limits,
+        clock: Clock,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._key = key
+        self._limits = limits
+        self._clock = clock
+        self._url = messages_url(endpoint.base_url)
+        self._headers = request_headers(endpoint, key)
+        idle = limits.idle_timeout_s if endpoint.stream else limits.total_timeout_s
+        self._http = HttpxAiohttpClient(
+            transport=transport,
+            trust_env=not endpoint.is_embedded,
+            timeout=httpx.Timeout(idle, connect=limits.connect_timeout_s, pool=None),
+            limits=httpx.Limits(max_connections=0, keepalive_expiry=30.0),  # 0: no limit of its own
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def send(self, request: Request) -> Response:
+        """Ask once.
+
+        Raises ApiError, classified, for everything that is not a whole answer; no message in it
+        holds the key.
+        """
+        body = orjson.dumps(encode_request(request, self._endpoint))
+        total = None if self._endpoint.stream else self._limits.total_timeout_s
+        try:
+            async with asyncio.timeout(total):
+                return await self._exchange(body)
+        except TimeoutError as error:
+            raise ApiError("timeout", f"no whole answer within {total:g} s") from error
+        except httpx.TransportError as error:
+            raise self._transport_failure(error) from error
+        except (aiohttp.ClientError, httpx.DecodingError, OSError, ValueError) as error:
+            # What the transport lets through untranslated: bad HTTP, bad encodings.
+            raise ApiError("connection", self._told(error)) from error
+
+    async def _exchange(self, body: bytes) -> Response:
+        start_s = self._clock.now_s()
+        async with self._http.stream(
+            "POST", self._url, content=body, headers=self._headers
+        ) as reply:
+            if reply.status_code != 200:
+                text = await self._read(reply, _ERROR_BODY_BYTES, cut=True)
+                raise self._refusal(reply, text)
+            if reply.headers.get("content-type", "").startswith("text/event-stream"):
+                response = await self._read_stream(reply, start_s)
+            else:
+                response = parse_response(
+                    await self._read(reply, self._limits.max_response_bytes)
+                )
+        return self._complete(response, reply, start_s)
+
+    async def _read_stream(self, reply: httpx.Response, start_s: float) -> Response:
+        reader, assembler = SseReader(), MessageAssembler(start_s)
+        size = 0
+        async for chunk in reply.aiter_bytes():
+            size += len(chunk)
+            self._check_size(size)
+            now_s = self._clock.now_s()
+            for event in reader.feed(chunk):
+                assembler.add(event, now_s)
+            if assembler.done:
+                break
+        return assembler.result()
+
+    async def _read(self, reply: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
+        """The body; more than ``limit`` bytes is an ApiError, or cut off there."""
+        chunks, size = [], 0
+        async for chunk in reply.aiter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit and cut:
+                break
+            self._check_size(size)
+        return b"".join(chunks)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.max_response_bytes:
+            raise ApiError(
+                "response_too_large",
+                f"the answer exceeds {self._limits.max_response_bytes:,} bytes",
+            )
+
+    def _refusal(self, reply: httpx.Response, body: bytes) -> ApiError:
+        error = parse_error(reply.status_code, reply.headers, body, self._clock.utc())
+        error.message = self._without_key(error.message)
+        return error
+
+    def _complete(self, response: Response, reply: httpx.Response, start_s: float) -> Response:
+        elapsed_s = self._clock.now_s() - start_s
+        return replace(
+            response,
+            request_id=request_id(reply.headers) or response.request_id,
+            elapsed_s=elapsed_s,
+        )
+
+    def _transport_failure(self, error: httpx.TransportError) -> ApiError:
+        # The transport maps aiohttp's errors coarsely; the cause tells waiting from breaking.
+        cause = error.__cause__
+        is_timeout = isinstance(cause, TimeoutError) or (
+            cause is None and isinstance(error, httpx.TimeoutException)
+        )
+        if is_timeout:
+            return ApiError("timeout", f"no answer in time ({self._told(error)})")
+        if isinstance(cause, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
+            return ApiError(
+                "tls",
+                f"the server's certificate is not trusted: {self._told(error)}",
+                hint="Set SSL_CERT_FILE to the CA bundle of your proxy or server.",
+            )
+        return ApiError("connection", self._told(error))
+
+    def _told(self, error: Exception) -> str:
+        text = str(error) or str(error.__cause__ or "") or type(error).__name__
+        return self._without_key(text)
+
+    def _without_key(self, text: str) -> str:
+        return redact(text, [self._key] if self._key else [])

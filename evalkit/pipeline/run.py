@@ -1,0 +1,202 @@
+"""Run and resume are one road: a run folder, the trials it lacks, the loop, what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.compute as pc
+
+from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from evalkit.events import Listener, RunStarted, Stopping
+from evalkit.pipeline.collect import Recorder, collect
+from evalkit.pipeline.ledger import Ledger
+from evalkit.pipeline.start import stored_suite
+from evalkit.pipeline.stop import Reason, Stop
+from evalkit.pipeline.wiring import endpoint_hosts, find_keys, open_executor, resolve_endpoints
+from evalkit.plan.matrix import plan_variants, price_of
+from evalkit.plan.trials import plan_trials
+from evalkit.policies import Limits
+from evalkit.store.manifest import Manifest, Status, write_manifest
+from evalkit.store.runs import RunFolder, RunWriter
+from evalkit.suite.schema import Suite
+from evalkit.types import Endpoint, Trial
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended, counted from what is stored."""
+
+    folder: RunFolder
+    manifest: Manifest
+    stopped: Reason | None
+    exit_code: int
+
+
+def execute_run(
+    folder: RunFolder,
+    env: Mapping[str, str],
+    listen: Listener,
+    *,
+    retry_failed: bool = False,
+    changes: Mapping[str, Any] | None = None,
+) -> RunOutcome:
+    """Ask every trial that has no outcome yet.
+
+    ``changes`` are knobs that may differ from one session to the next: ``concurrency`` and
+    ``max_cost_usd``. Raises StoreError (locked, full, damaged), ConfigError (no key), and
+    LocalModelError; everything else that ends a run early is in the outcome.
+    """
+    suite = _with_changes(stored_suite(folder), changes or {})
+    manifest = folder.manifest()
+    endpoints = resolve_endpoints(suite, env)
+    _check_same_hosts(manifest, endpoint_hosts(endpoints))
+    keys = find_keys(endpoints, env)
+    variants = plan_variants(suite, endpoints, manifest.only)
+    writer = RunWriter(folder)
+    try:
+        done = folder.finished_keys(with_failed=not retry_failed)
+        listen(RunStarted(manifest.name, str(folder.path), manifest.planned, len(done)))
+        write_manifest(folder.path, replace(manifest, status="running"))
+        trials = (
+            trial
+            for trial in plan_trials(variants, folder.cases(), suite.samples)
+            if trial.key not in done
+        )
+        ledger = Ledger(
+            {model.name: price_of(model) for model in suite.models},
+            suite.budget.max_cost_usd,
+            spent_usd=_spent_usd(folder),
+        )
+        session = _Session(suite, endpoints, keys, ledger, writer, listen)
+        stopped = asyncio.run(session.run(trials)) if len(done) < manifest.planned else None
+        writer.seal()
+        manifest = _finished(folder, manifest, stopped)
+        writer.close(manifest, is_complete=manifest.status == "complete")
+    except BaseException:
+        writer.abandon()
+        raise
+    return RunOutcome(folder, manifest, stopped, _exit_code(manifest, suite, stopped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One sitting of a run: its event loop, its signals, its executor."""
+
+    suite: Suite
+    endpoints: Mapping[str, Endpoint]
+    keys: Mapping[str, str | None]
+    ledger: Ledger
+    writer: RunWriter
+    listen: Listener
+
+    async def run(self, trials: Iterable[Trial]) -> Reason | None:
+        """Collect, and say why it ended early if it did."""
+        stop = Stop()
+        recorder = Recorder(self.writer, self.listen, stop)
+        try:
+            with _signals(stop, self.listen):
+                async with open_executor(
+                    self.suite, self.endpoints, self.keys, stop
+                ) as executor:
+                    await collect(
+                        trials,
+                        executor=executor,
+                        ledger=self.ledger,
+                        recorder=recorder,
+                        stop=stop,
+                        max_consecutive_failures=Limits.max_consecutive_failures,
+                    )
+        except asyncio.CancelledError:
+            # Interrupted twice: what is in flight is given up, what has come back is stored.
+            if stop.reason is None:
+                raise
+        finally:
+            await asyncio.to_thread(recorder.close)
+        return stop.reason
+
+
+@contextmanager
+def _signals(stop: Stop, listen: Listener) -> Iterator[None]:
+    """The first interrupt stops admitting, the second stops at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupt(name: str) -> None:
+        if stop.reason is None:
+            stop.request(Reason(f"stopped by {name}", EXIT_INTERRUPTED))
+            listen(Stopping(f"{name}: waiting for requests in flight; once more to stop now"))
+        elif task is not None:
+            task.cancel()
+
+    names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+    for number, name in names.items():
+        loop.add_signal_handler(number, interrupt, name)
+    try:
+        yield
+    finally:
+        for number in names:
+            loop.remove_signal_handler(number)
+
+
+def _with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:
+    limits, budget = suite.limits, suite.budget
+    if changes.get("concurrency") is not None:
+        limits = limits.model_copy(update={"concurrency": changes["concurrency"]})
+    if changes.get("max_cost_usd") is not None:
+        budget = budget.model_copy(update={"max_cost_usd": changes["max_cost_usd"]})
+    return suite.model_copy(update={"limits": limits, "budget": budget})
+
+
+def _check_same_hosts(manifest: Manifest, hosts: Mapping[str, str]) -> None:
+    """A run goes on where it began: another server's answers are another experiment."""
+    for name, before in manifest.endpoints.items():
+        now = hosts[name]
+        if _without_port(before) != _without_port(now):
+            raise UsageError(
+                f"this run asked {name} at {before}, but now it would be asked at {now}",
+                "Set ANTHROPIC_BASE_URL as it was, or start a new run.",
+            )
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":\d+$", "", host)
+
+
+def _spent_usd(folder: RunFolder) -> float:
+    return float(pc.sum(folder.responses(["cost_usd"])["cost_usd"]).as_py() or 0.0)
+
+
+def _finished(folder: RunFolder, manifest: Manifest, stopped: Reason | None) -> Manifest:
+    """The manifest as the run is left, with totals counted from the stored rows."""
+    table = folder.responses(["status", "source", "cost_usd"])
+    statuses = Counter(table["status"].to_pylist())
+    is_complete = table.num_rows >= manifest.planned
+    status: Status = "complete" if is_complete else "stopped"
+    if not is_complete and stopped and stopped.exit_code == EXIT_INTERRUPTED:
+        status = "interrupted"
+    return replace(
+        manifest,
+        status=status,
+        stopped_because=stopped.message if stopped and not is_complete else None,
+        ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        totals={
+            "planned": manifest.planned,
+            "ok": statuses["ok"],
+            "failed": statuses["failed"],
+            "cached": pc.sum(pc.equal(table["source"], "cache")).as_py() or 0,
+            "cost_usd": pc.sum(table["cost_usd"]).as_py(),
+        },
+    )
+
+
+def _exit_code(manifest: Manifest, suite: Suite, stopped: Reason | None) -> int:
+    if stopped and manifest.status != "complete":
+        return stopped.exit_code
+    failed_share = manifest.totals["failed"] / max(manifest.planned, 1)
+    return EXIT_API if failed_share > suite.limits.max_failed_share else EXIT_OK

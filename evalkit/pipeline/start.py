@@ -1,0 +1,131 @@
+"""From a suite to a run folder: everything checked and written down, nothing sent."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from evalkit import __version__
+from evalkit.errors import ConfigError, StoreError
+from evalkit.messages.pricing import PRICES_AS_OF
+from evalkit.messages.request import request_digest
+from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
+from evalkit.plan.cases import plan_cases
+from evalkit.plan.estimate import PlanEstimate, estimate_plan
+from evalkit.plan.matrix import PlannedVariant, plan_problems, plan_variants
+from evalkit.scorers.registry import scorer_problems
+from evalkit.store.manifest import Manifest
+from evalkit.store.runs import RunFolder, create_run
+from evalkit.suite.dataset import read_rows
+from evalkit.suite.load import LoadedSuite
+from evalkit.suite.schema import Suite
+from evalkit.types import Case
+
+# Prompts of so many cases are rendered before anything is sent, to find the row that breaks one.
+_CHECKED_CASES = 20_000
+_PROBE_CASES = 200
+
+
+def check_suite(loaded: LoadedSuite) -> None:
+    """Refuse what cannot work before anything is sent or written.
+
+    Raises ConfigError with every problem found, DatasetError if the dataset has no first row.
+    """
+    first = next(iter(read_rows(Path(loaded.suite.dataset.path))), None)
+    columns = frozenset(first.values) if first else frozenset()
+    problems = [*plan_problems(loaded, columns), *scorer_problems(loaded)]
+    if problems:
+        raise ConfigError(problems, "Nothing was sent.")
+
+
+def start_run(
+    loaded: LoadedSuite, runs: Path, env: Mapping[str, str], only: Sequence[str] = ()
+) -> RunFolder:
+    """Make the folder of a new run: suite, cases, manifest. Nothing is sent.
+
+    Raises what :func:`check_suite` raises, UsageError for ``only`` that matches nothing,
+    StoreError.
+    """
+    suite = loaded.suite
+    check_suite(loaded)
+    endpoints = resolve_endpoints(suite, env)
+    variants = plan_variants(suite, endpoints, only)
+    now = datetime.now(UTC)
+    run_id = secrets.token_hex(3)
+    manifest = Manifest(
+        run_id=run_id,
+        name=suite.name,
+        suite=suite.model_dump(mode="json"),
+        digests=_digests(suite),
+        versions={
+            "evalkit": __version__,
+            "python": platform.python_version(),
+            "prices": PRICES_AS_OF,
+        },
+        endpoints=endpoint_hosts(endpoints),
+        planned=len(variants) * suite.samples,
+        n_cases=0,
+        started_at=now.isoformat(timespec="seconds"),
+        only=tuple(only),
+        git_commit=_git_commit(Path(loaded.source.path).parent),
+    )
+    folder = runs / suite.name / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
+    cases = plan_cases(read_rows(Path(suite.dataset.path)), suite.dataset)
+    return create_run(folder, manifest, loaded.text, _rendered(cases, variants))
+
+
+def _rendered(cases: Iterator[Case], variants: Sequence[PlannedVariant]) -> Iterator[Case]:
+    """The cases, each once every prompt has been rendered for it (the first thousands)."""
+    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
+    for number, case in enumerate(cases):
+        if number < _CHECKED_CASES:
+            for prompt in prompts.values():
+                prompt.render(case)
+        yield case
+
+
+def stored_suite(folder: RunFolder) -> Suite:
+    """The suite of a run, as resolved when it started; raises StoreError if it is not readable."""
+    try:
+        return Suite.model_validate(folder.manifest().suite)
+    except ValidationError as error:
+        raise StoreError(f"{folder.path}: the stored suite is damaged: {error}") from error
+
+
+def estimate_run(folder: RunFolder, env: Mapping[str, str]) -> PlanEstimate:
+    """What the run will cost in all, from its first cases."""
+    suite, manifest = stored_suite(folder), folder.manifest()
+    variants = plan_variants(suite, resolve_endpoints(suite, env), manifest.only)
+    probe = [case for case, _ in zip(folder.cases(), range(_PROBE_CASES), strict=False)]
+    return estimate_plan(variants, probe, manifest.n_cases, suite.samples)
+
+
+def _digests(suite: Suite) -> dict[str, str]:
+    """Content hashes of the suite and of each prompt; the dataset's follows with its cases.
+
+    Where the dataset lies is no part of what a suite says.
+    """
+    whole = suite.model_dump(mode="json", exclude={"dataset": {"path"}})
+    prompts = {f"prompt:{name}": request_digest(spec) for name, spec in whole["prompts"].items()}
+    return {"suite": request_digest(whole), **prompts}
+
+
+def _git_commit(folder: Path) -> str | None:
+    """The commit of the repository the suite lives in, if it lives in one."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,186 @@
+"""A suite and an environment to a ready executor: the only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from evalkit.client.client import Client
+from evalkit.client.clock import SystemClock
+from evalkit.client.stack import open_client
+from evalkit.errors import ConfigError, Problem
+from evalkit.executors.executor import Executor
+from evalkit.executors.local import LocalExecutor
+from evalkit.pipeline.stop import Stop
+from evalkit.policies import Limits, Retries
+from evalkit.server.local import local_server
+from evalkit.suite.schema import LOCAL, ModelSpec, Suite
+from evalkit.types import Endpoint
+
+DEFAULT_BASE_URL = "https://api.anthropic.com"
+# Room for a laptop and for the smallest tier's acceleration limits; raise it with -j.
+_AUTO_CONCURRENCY = 32
+_KEY_COMMAND_TIMEOUT_S = 30
+
+
+def resolve_endpoints(suite: Suite, env: Mapping[str, str]) -> dict[str, Endpoint]:
+    """Where each model (by its name in the suite) is asked; the suite's word before ``env``'s.
+
+    The embedded model's address is empty until its server runs.
+    """
+    return {model.name: _endpoint(model, env) for model in suite.models}
+
+
+def _endpoint(model: ModelSpec, env: Mapping[str, str]) -> Endpoint:
+    if model.provider == LOCAL:
+        return Endpoint(
+            model.name,
+            "",
+            auth="none",
+            extra_body=model.extra_body,
+            stream=model.stream,
+            thinking_switch=True,
+            is_embedded=True,
+        )
+    auth, key_env = model.auth, model.api_key_env
+    if key_env is None and model.api_key_cmd is None and auth != "none":
+        # As the official SDK: a key before a token; a token is always a bearer.
+        has_only_token = env.get("ANTHROPIC_AUTH_TOKEN") and not env.get("ANTHROPIC_API_KEY")
+        key_env = "ANTHROPIC_AUTH_TOKEN" if has_only_token else "ANTHROPIC_API_KEY"
+        auth = auth or ("bearer" if has_only_token else None)
+    return Endpoint(
+        name=model.name,
+        base_url=model.base_url or env.get("ANTHROPIC_BASE_URL") or DEFAULT_BASE_URL,
+        auth=auth or "x-api-key",
+        api_key_env=key_env,
+        api_key_cmd=model.api_key_cmd,
+        version=model.version,
+        beta=model.beta,
+        headers=model.headers,
+        extra_body=model.extra_body,
+        stream=model.stream,
+    )
+
+
+def endpoint_hosts(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
+    """Host and port of each model's endpoint, for records; user names and keys are left out."""
+    return {
+        name: "embedded local model" if endpoint.is_embedded else _host(endpoint.base_url)
+        for name, endpoint in endpoints.items()
+    }
+
+
+def _host(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
+    return f"{host}:{parts.port}" if parts.port else host
+
+
+def find_keys(endpoints: Mapping[str, Endpoint], env: Mapping[str, str]) -> dict[str, str | None]:
+    """The key of each model, from its variable or its command.
+
+    Raises ConfigError naming every key that is missing, before anything is sent.
+    """
+    keys: dict[str, str | None] = {}
+    problems: list[Problem] = []
+    for name, endpoint in endpoints.items():
+        try:
+            keys[name] = _key(endpoint, env)
+        except LookupError as error:
+            problems.append(Problem(f"model {name}", str(error.args[0])))
+    if problems:
+        raise ConfigError(
+            problems,
+            "Export the variable or put it in a .env file; for a server that wants no key, "
+            "give the model `auth: none`. `make demo` needs no key at all.",
+        )
+    return keys
+
+
+def _key(endpoint: Endpoint, env: Mapping[str, str]) -> str | None:
+    if endpoint.auth == "none":
+        return None
+    if endpoint.api_key_cmd:
+        return _key_from_command(endpoint.api_key_cmd)
+    key = env.get(endpoint.api_key_env or "", "").strip()
+    if not key:
+        raise LookupError(f"no key: the variable {endpoint.api_key_env} is not set")
+    if not key.isascii() or not key.isprintable():
+        raise LookupError(f"the key in {endpoint.api_key_env} holds characters no header can carry")
+    return key
+
+
+def _key_from_command(command: str) -> str:
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            capture_output=True,
+            text=True,
+            timeout=_KEY_COMMAND_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise LookupError(f"api_key_cmd did not run: {error}") from error
+    # What it printed may be a secret, on either stream: never repeated.
+    if done.returncode != 0 or not done.stdout.strip():
+        raise LookupError(f"api_key_cmd gave no key (exit {done.returncode})")
+    return done.stdout.strip()
+
+
+@asynccontextmanager
+async def open_executor(
+    suite: Suite,
+    endpoints: Mapping[str, Endpoint],
+    keys: Mapping[str, str | None],
+    stop: Stop,
+) -> AsyncIterator[Executor]:
+    """An executor over all endpoints of a suite; starts and stops the embedded model.
+
+    Raises LocalModelError if the embedded model cannot be started.
+    """
+    limits, retries, clock = _limits(suite), _retries(suite), SystemClock()
+    concurrency = limits.concurrency or _AUTO_CONCURRENCY
+    clients: dict[str, Client] = {}
+    async with AsyncExitStack() as stack:
+        is_any_embedded = any(endpoint.is_embedded for endpoint in endpoints.values())
+        is_any_remote = not all(endpoint.is_embedded for endpoint in endpoints.values())
+        slots, local_url = 0, ""
+        if is_any_embedded:
+            server = await asyncio.to_thread(stack.enter_context, local_server())
+            slots, local_url = min(server.slots, limits.concurrency or server.slots), server.base_url
+        for name, endpoint in endpoints.items():
+            at_once = slots if endpoint.is_embedded else concurrency
+            client = open_client(
+                replace(endpoint, base_url=local_url) if endpoint.is_embedded else endpoint,
+                keys[name],
+                replace(limits, concurrency=at_once),
+                retries,
+                clock,
+                stop.event,
+            )
+            clients[name] = await stack.enter_async_context(client)
+        workers = slots + concurrency * is_any_remote
+        yield LocalExecutor(clients, workers, clock, stop.event)
+
+
+def _limits(suite: Suite) -> Limits:
+    spec = suite.limits
+    return Limits(
+        concurrency=None if spec.concurrency == "auto" else spec.concurrency,
+        requests_per_minute=spec.requests_per_minute,
+        input_tokens_per_minute=spec.input_tokens_per_minute,
+        output_tokens_per_minute=spec.output_tokens_per_minute,
+        connect_timeout_s=spec.connect_timeout_s,
+        idle_timeout_s=spec.idle_timeout_s,
+        total_timeout_s=spec.total_timeout_s,
+        max_failed_share=spec.max_failed_share,
+    )
+
+
+def _retries(suite: Suite) -> Retries:
+    return Retries(attempts=suite.retries.attempts, within_s=suite.retries.within_s)
