@@ -1,0 +1,96 @@
+"""Everything there is to conclude about one run: trials in, one ``Analysis`` out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evalkit.analysis.comparison import compare
+from evalkit.analysis.curve import thinking_curves
+from evalkit.analysis.evidence import MAX_MISSING, gather
+from evalkit.analysis.matching import Match, default_baseline, matches
+from evalkit.analysis.options import Options
+from evalkit.analysis.outcomes import case_scores, grade
+from evalkit.analysis.results import Analysis, VariantSummary
+from evalkit.analysis.summary import MAX_TAGS, Scored, summarise, tag_scores
+from evalkit.analysis.trials import Trials
+from evalkit.analysis.wording import as_percent, counted
+
+MAX_COMPARISONS = 60
+"""So many comparisons are made; more would tell a reader less."""
+
+
+def analyse(trials: Trials, options: Options) -> Analysis:
+    """Summaries for every scorer; comparisons, curves and tags for the leading one.
+
+    Raises ``ValueError`` when the options name a scorer or baseline that the run does not have.
+    """
+    scored = {name: _scored(trials, name) for name in trials.scorers}
+    leading = _leading(trials, options)
+    baseline = _baseline(trials, options)
+    summaries = summarise(trials, scored, options.confidence)
+    found = list(matches(trials.variants, baseline)) if baseline is not None else []
+    chosen = found[:MAX_COMPARISONS]
+    lead = scored[leading] if leading is not None else None
+    evidence = gather(trials, lead.graded, lead.cases, chosen) if lead else []
+    return Analysis(
+        scorers=trials.scorers,
+        leading_scorer=leading,
+        baseline=trials.variants[baseline].key if baseline is not None else None,
+        margin=options.margin,
+        n_cases=len(trials.cases.ids),
+        variants=summaries,
+        comparisons=compare(trials, leading, evidence, options) if leading else (),
+        curves=thinking_curves(trials, lead, summaries, options) if lead else (),
+        tags=tag_scores(trials, lead.cases, options.confidence) if lead else (),
+        warnings=(*_data_warnings(trials, found), *_missing_warnings(summaries)),
+    )
+
+
+def _scored(trials: Trials, scorer: str) -> Scored:
+    graded = grade(trials, scorer)
+    return Scored(graded, case_scores(trials, graded))
+
+
+def _leading(trials: Trials, options: Options) -> str | None:
+    if options.leading_scorer is None:
+        return trials.scorers[0] if trials.scorers else None
+    if options.leading_scorer not in trials.scorers:
+        raise ValueError(f"there is no scorer {options.leading_scorer!r}")
+    return options.leading_scorer
+
+
+def _baseline(trials: Trials, options: Options) -> int | None:
+    if options.baseline is None:
+        return default_baseline(trials.variants) if trials.variants else None
+    keys = [variant.key for variant in trials.variants]
+    if options.baseline not in keys:
+        raise ValueError(f"there is no variant {options.baseline!r}")
+    return keys.index(options.baseline)
+
+
+def _data_warnings(trials: Trials, found: Sequence[Match]) -> Iterator[str]:
+    if not trials.scorers:
+        yield "nothing was scored"
+    largest = trials.cases.largest_cluster
+    if largest and largest[1] > len(trials.cases.ids) / 2:
+        yield (
+            f"the cluster {largest[0]!r} holds more than half of the cases:"
+            " intervals over clusters are rough"
+        )
+    if len(found) > MAX_COMPARISONS:
+        yield f"the first {MAX_COMPARISONS} of {len(found):,} comparisons are shown"
+    if len(trials.cases.tags) > MAX_TAGS:
+        yield f"scores are shown for {MAX_TAGS} of {len(trials.cases.tags):,} tags"
+
+
+def _missing_warnings(summaries: Sequence[VariantSummary]) -> Iterator[str]:
+    for summary in summaries:
+        for score in summary.scores.values():
+            lost = score.outcomes["infra_error"] + score.outcomes["unscored"]
+            recorded = summary.n_asked - score.outcomes["not_run"]
+            if lost > MAX_MISSING * recorded:
+                yield (
+                    f"{summary.variant}: {score.scorer} is missing for {lost:,} of"
+                    f" {counted(recorded, 'trial')}; more than {as_percent(MAX_MISSING)} is too"
+                    " much to judge by"
+                )

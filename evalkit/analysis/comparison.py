@@ -1,0 +1,186 @@
+"""The verdict on two variants, and the sentences that qualify it.
+
+In this order: *equivalent* when a loss and a gain of the margin are both rejected at 5 % (TOST),
+*superior* or *inferior* when the difference is significant after Holm's correction over the
+comparisons with the same baseline, else *inconclusive*. All of it rests on one statistic, so
+verdict and interval never contradict each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS, Evidence
+from evalkit.analysis.options import Options
+from evalkit.analysis.results import Comparison, Verdict
+from evalkit.analysis.trials import Trials
+from evalkit.analysis.wording import as_percent, counted
+from evalkit.stats.estimates import Estimate
+from evalkit.stats.multiplicity import holm
+from evalkit.stats.paired import Paired, difference_estimate, mcnemar_mid_p
+from evalkit.stats.permutation import DRAWS, is_exact, sign_flip_p
+from evalkit.stats.power import detectable_difference, needs_rows
+
+FEW_UNITS = 30
+"""With fewer independent units, a verdict comes with a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """A verdict and why. ``needs`` is None unless more cases could settle it."""
+
+    verdict: Verdict
+    p_adjusted: float | None
+    n_family: int
+    needs: int | None
+    is_fragile: bool
+
+
+def compare(
+    trials: Trials, scorer: str, evidence: Sequence[Evidence], options: Options
+) -> tuple[Comparison, ...]:
+    """One comparison for each piece of evidence, in the order given."""
+    return tuple(
+        _comparison(
+            trials,
+            scorer,
+            one,
+            _decide(
+                one,
+                [o for o in evidence if o is not one and o.match.baseline == one.match.baseline],
+                options,
+            ),
+            options,
+        )
+        for one in evidence
+    )
+
+
+def _decide(evidence: Evidence, others: Sequence[Evidence], options: Options) -> _Decision:
+    """The verdict, with the p-values of the ``others`` against the same baseline."""
+    p_others = [other.paired.p_value() for other in others if other.paired]
+
+    def adjusted(paired: Paired | None) -> float | None:
+        return holm([paired.p_value(), *p_others])[0] if paired else None
+
+    def verdict_on(paired: Paired | None) -> Verdict:
+        return _verdict(paired, adjusted(paired), options)
+
+    verdict = verdict_on(evidence.paired)
+    bounds = {verdict_on(evidence.worst), verdict_on(evidence.best)}
+    if verdict != "too few" and not evidence.is_measured:
+        verdict = "inconclusive"
+    is_open = verdict == "inconclusive" and evidence.is_measured
+    return _Decision(
+        verdict=verdict,
+        p_adjusted=adjusted(evidence.paired),
+        n_family=1 + len(p_others),
+        needs=needs_rows(evidence.paired, options.margin) if is_open and evidence.paired else None,
+        is_fragile=evidence.is_measured and verdict != "too few" and bounds != {verdict},
+    )
+
+
+def _verdict(paired: Paired | None, p_adjusted: float | None, options: Options) -> Verdict:
+    if paired is None or p_adjusted is None or paired.units < MIN_UNITS:
+        return "too few"
+    if paired.is_equivalent(options.margin):
+        return "equivalent"
+    if p_adjusted < options.alpha:
+        return "superior" if paired.value > 0 else "inferior"
+    return "inconclusive"
+
+
+def _comparison(
+    trials: Trials, scorer: str, evidence: Evidence, decision: _Decision, options: Options
+) -> Comparison:
+    paired = evidence.paired
+    difference = difference_estimate(evidence.values, evidence.clusters, options.confidence)
+    p_check, p_check_method = _check(evidence, options.seed)
+    notes = (
+        *_verdict_notes(evidence, difference, decision, options),
+        *_missing_notes(evidence, decision),
+    )
+    return Comparison(
+        scorer=scorer,
+        baseline=trials.variants[evidence.match.baseline].key,
+        candidate=trials.variants[evidence.match.candidate].key,
+        difference=difference,
+        verdict=decision.verdict,
+        margin=options.margin,
+        n_pairs=len(evidence.values),
+        n_unpaired=evidence.n_unpaired,
+        wins=int((evidence.values > 0).sum()),
+        losses=int((evidence.values < 0).sum()),
+        ties=int((evidence.values == 0).sum()),
+        p_value=paired.p_value() if paired else None,
+        p_adjusted=decision.p_adjusted,
+        needs_cases=decision.needs or None,
+        notes=notes,
+        axis=evidence.match.axis,
+        p_check=p_check,
+        p_check_method=p_check_method,
+        detectable=detectable_difference(paired) if paired else None,
+        n_missing=sum(evidence.missing),
+    )
+
+
+def _check(evidence: Evidence, seed: int) -> tuple[float | None, str | None]:
+    """A p-value by another method, and its name."""
+    paired = evidence.paired
+    if paired is None:
+        return None, None
+    if paired.is_plain:
+        return mcnemar_mid_p(round(paired.gains), round(paired.losses)), "McNemar mid-p"
+    p = sign_flip_p(evidence.values, evidence.clusters, seed=seed)
+    how = "all" if is_exact(evidence.values, evidence.clusters) else f"{DRAWS:,} drawn, seed {seed}"
+    return p, f"sign flips ({how})"
+
+
+def _verdict_notes(
+    evidence: Evidence, difference: Estimate, decision: _Decision, options: Options
+) -> Iterator[str]:
+    unit = "case" if evidence.clusters is None else "cluster"
+    units = counted(evidence.units, f"independent {unit}")
+    if decision.verdict == "too few":
+        yield f"{units}, and a verdict needs {MIN_UNITS}"
+    elif evidence.units < FEW_UNITS:
+        yield f"only {units}: read the verdict with caution"
+    if decision.verdict == "too few" or difference.low is None or difference.high is None:
+        return
+    omits_zero = difference.low > 0 or difference.high < 0
+    exceeds = difference.low >= options.margin or difference.high <= -options.margin
+    if decision.verdict == "equivalent" and omits_zero:
+        yield "it differs from 0, but by less than the margin"
+    if decision.verdict in ("superior", "inferior") and exceeds:
+        yield "by more than the margin"
+    if decision.needs is not None and omits_zero:
+        yield f"significant alone, but not as one of {counted(decision.n_family, 'comparison')}"
+    if decision.needs:
+        yield f"needs about {counted(decision.needs, 'more case', 'more cases')}"
+    elif decision.needs == 0:
+        yield "cases enough for this margin, but the difference lies too close to it"
+
+
+def _missing_notes(evidence: Evidence, decision: _Decision) -> Iterator[str]:
+    missing = sum(evidence.missing)
+    if missing and not evidence.is_measured and decision.verdict != "too few":
+        yield (
+            f"no verdict: more than {as_percent(MAX_MISSING)} of the trials of one variant are"
+            " missing (infrastructure errors or unscored)"
+        )
+    if missing:
+        yield f"{_of_both(evidence.missing, 'missing trial')} left out"
+    if decision.is_fragile:
+        yield f"fragile: the verdict depends on {counted(missing, 'missing trial')}"
+    if sum(evidence.model_errors):
+        yield f"{_of_both(evidence.model_errors, 'model error')} counted as 0"
+    if evidence.n_unpaired:
+        yield f"{counted(evidence.n_unpaired, 'case')} scored in one variant only, left out"
+    if evidence.n_unpaired > len(evidence.values):
+        yield "fewer than half of the cases could be paired"
+
+
+def _of_both(counts: tuple[int, int], noun: str) -> str:
+    baseline, candidate = counts
+    return f"{counted(sum(counts), noun)} ({baseline:,} in the baseline, {candidate:,} here)"

@@ -1,0 +1,33 @@
+"""Score against thinking for every prompt and model that ran under several settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.analysis.options import Options
+from evalkit.analysis.recommendation import recommend
+from evalkit.analysis.results import ThinkingCurve, VariantSummary
+from evalkit.analysis.summary import Scored
+from evalkit.analysis.sweep import Sweep, sweeps
+from evalkit.analysis.symptoms import symptoms
+from evalkit.analysis.trials import Trials
+
+
+def thinking_curves(
+    trials: Trials, scored: Scored, summaries: Sequence[VariantSummary], options: Options
+) -> tuple[ThinkingCurve, ...]:
+    """One curve a prompt and model, in the order of the suite."""
+    return tuple(_curve(sweep) for sweep in sweeps(trials, scored, summaries, options))
+
+
+def _curve(sweep: Sweep) -> ThinkingCurve:
+    recommended, sentence = recommend(sweep)
+    return ThinkingCurve(
+        prompt=sweep.summaries[0].prompt,
+        model=sweep.summaries[0].model,
+        scorer=sweep.scored.graded.scorer,
+        points=sweep.points,
+        recommended=recommended,
+        sentence=sentence,
+        notes=symptoms(sweep),
+    )

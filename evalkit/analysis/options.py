@@ -1,0 +1,31 @@
+"""What the user decides about an analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to analyse a run. ``seed`` (derived from the run's id) drives every random step.
+
+    ``margin`` is the difference of scores that does not matter; ``leading_scorer`` and
+    ``baseline`` (a variant's key) are chosen from the run where None. Raises ``ValueError`` for a
+    margin or confidence that is not between 0 and 1.
+    """
+
+    seed: int
+    margin: float = 0.02
+    confidence: float = 0.95
+    leading_scorer: str | None = None
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("margin", "confidence"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+
+    @property
+    def alpha(self) -> float:
+        """The p-value below which a difference is significant."""
+        return 1 - self.confidence

@@ -1,0 +1,94 @@
+"""What became of each trial: the one place where outcome classes and scores are decided.
+
+What the model did counts: a refusal, a cut or empty answer and a request it cannot take score 0.
+What happened to the request or to the scorer does not: such trials are missing, and every
+conclusion says how many there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.analysis.results import OUTCOME_CLASSES, OutcomeClass
+from evalkit.analysis.trials import Trials
+from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
+
+_CODE = {name: code for code, name in enumerate(OUTCOME_CLASSES)}
+_MISSING: tuple[OutcomeClass, ...] = ("infra_error", "unscored")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graded:
+    """One scorer's view of every trial.
+
+    ``outcome`` indexes ``OUTCOME_CLASSES``; ``score`` is in [0, 1], nan where missing.
+    """
+
+    scorer: str
+    outcome: IntArray
+    score: FloatArray
+
+    @property
+    def is_missing(self) -> BoolArray:
+        """Trials without a score through no fault of the model."""
+        return np.asarray(np.isnan(self.score), dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseScores:
+    """Scores by variant and case, the samples of a case averaged; nan where there is none.
+
+    ``low`` and ``high`` take every missing sample for 0 and for 1; ``answered`` leaves model
+    errors out instead of counting them as 0.
+    """
+
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    answered: FloatArray
+
+
+def grade(trials: Trials, scorer: str) -> Graded:
+    """The outcome class and the score of every recorded trial."""
+    value = trials.values[scorer]
+    is_graded = ~np.isnan(value)
+    rules: list[tuple[OutcomeClass, BoolArray]] = [
+        ("model_error", trials.is_model_error),
+        ("infra_error", ~trials.is_answered),
+        ("right", value == 1),
+        ("partial", value > 0),
+        ("truncated", trials.is_truncated),
+        ("refused", trials.is_refused),
+        ("no_text", ~trials.has_text),
+        ("wrong", is_graded),
+    ]
+    outcome = np.select(
+        [applies for _, applies in rules],
+        [_CODE[name] for name, _ in rules],
+        default=_CODE["unscored"],
+    ).astype(np.int64)
+    is_missing = np.isin(outcome, [_CODE[name] for name in _MISSING])
+    is_credited = np.isin(outcome, [_CODE["right"], _CODE["partial"]])
+    score = np.where(is_missing, np.nan, np.where(is_credited, value, 0.0))
+    return Graded(scorer, outcome, score)
+
+
+def count_outcomes(trials: Trials, graded: Graded, variant: int) -> dict[OutcomeClass, int]:
+    """How many of a variant's trials ended in each class; they add up to the trials asked."""
+    counts = np.bincount(graded.outcome[trials.variant == variant], minlength=len(OUTCOME_CLASSES))
+    outcomes = {name: int(counts[code]) for name, code in _CODE.items()}
+    outcomes["not_run"] = max(0, trials.planned[variant] - int(counts.sum()))
+    return outcomes
+
+
+def case_scores(trials: Trials, graded: Graded) -> CaseScores:
+    """Average the samples of each case."""
+    missing = graded.is_missing
+    return CaseScores(
+        mean=trials.case_means(graded.score),
+        low=trials.case_means(np.where(missing, 0.0, graded.score)),
+        high=trials.case_means(np.where(missing, 1.0, graded.score)),
+        answered=trials.case_means(np.where(trials.is_model_error, np.nan, graded.score)),
+    )

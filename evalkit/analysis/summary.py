@@ -1,0 +1,143 @@
+"""Each variant by itself: scores with intervals, cost, time, tokens, and scores by tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from evalkit.analysis.outcomes import CaseScores, Graded, count_outcomes
+from evalkit.analysis.results import OutcomeClass, ScoreSummary, TagScore, VariantSummary
+from evalkit.analysis.trials import Coded, Trials
+from evalkit.analysis.wording import counted
+from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
+from evalkit.stats.estimates import Estimate, mean_estimate, quantile
+
+MAX_TAGS = 100
+"""Scores are given for so many tags, those of the most cases."""
+
+
+class Scored(NamedTuple):
+    """One scorer's grades, by trial and by case."""
+
+    graded: Graded
+    cases: CaseScores
+
+
+def summarise(
+    trials: Trials, scored: Mapping[str, Scored], confidence: float
+) -> tuple[VariantSummary, ...]:
+    """One summary a variant, in the order of the suite."""
+    return tuple(
+        _variant_summary(trials, scored, row, confidence) for row in range(len(trials.variants))
+    )
+
+
+def tag_scores(trials: Trials, cases: CaseScores, confidence: float) -> tuple[TagScore, ...]:
+    """The mean of every variant on the cases of each tag, tags in alphabetical order."""
+    by_size = sorted(trials.cases.tags.items(), key=lambda item: -len(item[1]))
+    return tuple(
+        TagScore(tag, variant.key, _case_mean(trials, cases.mean[row], members, confidence))
+        for tag, members in sorted(by_size[:MAX_TAGS], key=lambda item: item[0])
+        for row, variant in enumerate(trials.variants)
+    )
+
+
+def _case_mean(
+    trials: Trials, scores: FloatArray, members: IntArray, confidence: float
+) -> Estimate:
+    """The mean over those ``members`` (positions of cases) that have a score."""
+    scored = members[~np.isnan(scores[members])]
+    clusters = trials.cases.clusters
+    return mean_estimate(scores[scored], None if clusters is None else clusters[scored], confidence)
+
+
+def _variant_summary(
+    trials: Trials, scored: Mapping[str, Scored], row: int, confidence: float
+) -> VariantSummary:
+    variant = trials.variants[row]
+    is_ours = trials.variant == row
+    answered, failed = is_ours & trials.is_answered, is_ours & ~trials.is_answered
+    cost = _cost(trials, is_ours)
+    return VariantSummary(
+        variant=variant.key,
+        prompt=variant.prompt,
+        model=variant.model,
+        thinking=variant.thinking,
+        n_asked=max(int(is_ours.sum()), trials.planned[row]),
+        n_answered=int(answered.sum()),
+        n_failed=int(failed.sum()),
+        n_truncated=int((is_ours & trials.is_truncated).sum()),
+        n_refused=int((is_ours & trials.is_refused).sum()),
+        scores={
+            name: _score_summary(trials, one, row, cost, confidence) for name, one in scored.items()
+        },
+        models_answered=tuple(sorted(_tally(trials.model_answered, answered))),
+        cost_usd=cost,
+        elapsed_p50_s=_quantile(trials, "elapsed_s", answered, 0.5),
+        elapsed_p95_s=_quantile(trials, "elapsed_s", answered, 0.95),
+        first_token_p50_s=_quantile(trials, "first_token_s", answered, 0.5),
+        input_tokens_mean=_mean(trials.numbers["input_tokens"][answered]),
+        output_tokens_mean=_mean(trials.numbers["output_tokens"][answered]),
+        thinking_tokens_mean=_mean(trials.numbers["thinking_tokens"][answered]),
+        thinking_chars_mean=_mean(trials.numbers["thinking_chars"][answered]),
+        failures=_tally(trials.failure, failed),
+    )
+
+
+def _score_summary(
+    trials: Trials, scored: Scored, row: int, cost: float | None, confidence: float
+) -> ScoreSummary:
+    graded, cases = scored
+    outcomes = count_outcomes(trials, graded, row)
+    low, high = _mean(cases.low[row]), _mean(cases.high[row])
+    all_cases = np.arange(len(trials.cases.ids))
+    return ScoreSummary(
+        scorer=graded.scorer,
+        mean=_case_mean(trials, cases.mean[row], all_cases, confidence),
+        outcomes=outcomes,
+        cost_per_right_usd=(
+            None if cost is None or not outcomes["right"] else cost / outcomes["right"]
+        ),
+        answered_only=_mean(cases.answered[row]),
+        bounds=None if low is None or high is None else (low, high),
+        notes=tuple(_notes(outcomes)),
+    )
+
+
+def _notes(outcomes: Mapping[OutcomeClass, int]) -> Iterator[str]:
+    if number := outcomes["model_error"]:
+        yield f"{counted(number, 'model error')} counted as 0"
+    if number := outcomes["infra_error"]:
+        yield f"{counted(number, 'infrastructure error')} left out"
+    if number := outcomes["unscored"]:
+        yield f"{counted(number, 'unscored answer')} left out"
+    if number := outcomes["not_run"]:
+        yield f"{counted(number, 'trial')} not run"
+
+
+def _cost(trials: Trials, is_ours: BoolArray) -> float | None:
+    """What a variant cost in all, or None if the price of any answer is unknown."""
+    cost = trials.numbers["cost_usd"]
+    known = is_ours & ~np.isnan(cost)
+    is_whole = known.any() and not (is_ours & trials.is_answered & ~known).any()
+    return float(cost[known].sum()) if is_whole else None
+
+
+def _mean(values: FloatArray) -> float | None:
+    """The mean of what is known, or None."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _quantile(trials: Trials, number: str, rows: BoolArray, share: float) -> float | None:
+    values = trials.numbers[number][rows]
+    return quantile(values[~np.isnan(values)], share)
+
+
+def _tally(column: Coded, rows: BoolArray) -> dict[str, int]:
+    """How often each name occurs in these rows."""
+    codes = column.codes[rows]
+    counts = np.bincount(codes[codes >= 0], minlength=len(column.names))
+    return {name: int(counts[code]) for code, name in enumerate(column.names) if counts[code]}

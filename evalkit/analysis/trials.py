@@ -1,0 +1,234 @@
+"""The input of analysis: every recorded trial of a run as one row of columns.
+
+Responses, scores and cases come as Arrow tables; strings that matter become flags and codes on the
+way in, so that everything after is arithmetic on arrays. Unknown numbers are nan in here and never
+leave as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evalkit.errors import FAILURES
+from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
+from evalkit.types import Variant
+
+TRUNCATED = ("max_tokens", "model_context_window_exceeded")
+REFUSED = "refusal"
+
+_INPUT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+_NUMBERS = ("output_tokens", "thinking_tokens", "cost_usd", "first_token_s", "elapsed_s")
+
+COLUMNS = (
+    "trial_key",
+    "case_id",
+    "variant_key",
+    "model_answered",
+    "sample",
+    "status",
+    "stop_reason",
+    "text",
+    "thinking_text",
+    "redacted_block_count",
+    "error_kind",
+    *_INPUT,
+    *_NUMBERS,
+)
+"""The columns of ``responses`` that analysis needs; others may be left unread."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A column of names as codes into ``names``; -1 where there is none."""
+
+    codes: IntArray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cases:
+    """The cases of a run in their order.
+
+    ``clusters`` has one label a case (a case without a cluster is one of its own) or is None where
+    no case has any. ``tags`` gives the positions of the cases that carry a tag.
+    """
+
+    ids: tuple[str, ...]
+    clusters: IntArray | None
+    tags: Mapping[str, IntArray]
+    largest_cluster: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trials:
+    """Recorded trials, one row each; the order of rows carries no meaning.
+
+    ``variant`` and ``case`` are positions in ``variants`` and ``cases.ids``; ``planned`` is how
+    many trials each variant was to have. The flags speak of answered trials, except
+    ``is_model_error``, which tells failed ones apart. ``numbers`` hold nan for unknown;
+    ``values`` and ``answers`` are each scorer's grade (nan: none) and what it read out.
+    """
+
+    variants: tuple[Variant, ...]
+    planned: tuple[int, ...]
+    cases: Cases
+    variant: IntArray
+    case: IntArray
+    sample: IntArray
+    is_answered: BoolArray
+    is_truncated: BoolArray
+    is_refused: BoolArray
+    has_text: BoolArray
+    has_thinking: BoolArray
+    is_model_error: BoolArray
+    failure: Coded
+    model_answered: Coded
+    numbers: Mapping[str, FloatArray]
+    values: Mapping[str, FloatArray]
+    answers: Mapping[str, Coded]
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """The scorers in the order given."""
+        return tuple(self.values)
+
+    def case_means(self, values: FloatArray) -> FloatArray:
+        """Means over the samples of a case, variants x cases; nan values are left out.
+
+        nan where nothing is left.
+        """
+        known = ~np.isnan(values)
+        count = self.tally(known.astype(np.float64))
+        with np.errstate(invalid="ignore"):
+            means: FloatArray = self.tally(np.where(known, values, 0.0)) / count
+        return means
+
+    def tally(self, weights: FloatArray) -> FloatArray:
+        """Sums over the samples of a case, variants x cases."""
+        shape = len(self.variants), len(self.cases.ids)
+        place = self.variant * shape[1] + self.case
+        sums = np.bincount(place, weights=weights, minlength=shape[0] * shape[1])
+        return np.asarray(sums, dtype=np.float64).reshape(shape)
+
+
+def read_trials(
+    responses: pa.Table,
+    scores: Mapping[str, pa.Table],
+    cases: pa.Table,
+    planned: Mapping[Variant, int],
+) -> Trials:
+    """Join what a run holds into rows.
+
+    ``responses`` needs :data:`COLUMNS`, ``scores`` one table per scorer (schema ``SCORES``) in the
+    order of the suite, ``cases`` the columns case_id, cluster and tags. ``planned`` names the
+    variants in the order of the suite and how many trials each was to have. Raises ``ValueError``
+    for a response to a case or variant that is not among them.
+    """
+    variants = tuple(planned)
+    case_ids = cases["case_id"].to_pylist()
+    failure = _coded(responses["error_kind"])
+    blamed = [kind in FAILURES and FAILURES[kind].is_model_error for kind in failure.names]
+    is_answered = _flags(pc.equal(responses["status"], "ok"))
+    return Trials(
+        variants=variants,
+        planned=tuple(planned.values()),
+        cases=_cases(cases, case_ids),
+        variant=_positions(responses["variant_key"], [variant.key for variant in variants]),
+        case=_positions(responses["case_id"], case_ids),
+        sample=_integers(responses["sample"]),
+        is_answered=is_answered,
+        is_truncated=is_answered & _flags(pc.is_in(responses["stop_reason"], pa.array(TRUNCATED))),
+        is_refused=is_answered & _flags(pc.equal(responses["stop_reason"], REFUSED)),
+        has_text=is_answered & _flags(pc.match_substring_regex(responses["text"], r"\S")),
+        has_thinking=is_answered & _thought(responses),
+        is_model_error=~is_answered & np.array([*blamed, False], dtype=np.bool_)[failure.codes],
+        failure=failure,
+        model_answered=_coded(responses["model_answered"]),
+        numbers=_numbers(responses),
+        values={name: _joined_values(responses, table) for name, table in scores.items()},
+        answers={name: _joined_answers(responses, table) for name, table in scores.items()},
+    )
+
+
+def _cases(table: pa.Table, ids: Sequence[str]) -> Cases:
+    cluster = _coded(table["cluster"])
+    in_none = cluster.codes < 0
+    clusters, largest = None, None
+    if not in_none.all():
+        alone = len(cluster.names) + np.arange(len(ids))
+        clusters = np.where(in_none, alone, cluster.codes)
+        sizes = np.bincount(cluster.codes[~in_none])
+        largest = (cluster.names[int(sizes.argmax())], int(sizes.max()))
+    tags: dict[str, IntArray] = {}
+    lists = table["tags"].combine_chunks()
+    tag, carrier = _coded(pc.list_flatten(lists)), _integers(pc.list_parent_indices(lists))
+    for code in sorted(range(len(tag.names)), key=tag.names.__getitem__):
+        tags[tag.names[code]] = np.unique(carrier[tag.codes == code])
+    return Cases(tuple(ids), clusters, tags, largest)
+
+
+def _thought(responses: pa.Table) -> BoolArray:
+    """Whether an answer shows any sign of thinking: text, a redacted block or a token count."""
+    shown = _flags(pc.greater(pc.utf8_length(responses["thinking_text"]), 0))
+    redacted = _flags(pc.greater(responses["redacted_block_count"], 0))
+    counted = _flags(pc.greater(responses["thinking_tokens"], 0))
+    return shown | redacted | counted
+
+
+def _numbers(responses: pa.Table) -> dict[str, FloatArray]:
+    """The numeric columns; ``input_tokens`` becomes the whole prompt, cached parts included."""
+    numbers = {name: _floats(responses[name]) for name in _NUMBERS}
+    fresh, read, written = (_floats(responses[name]) for name in _INPUT)
+    numbers["input_tokens"] = fresh + np.nan_to_num(read) + np.nan_to_num(written)
+    numbers["thinking_chars"] = _floats(pc.utf8_length(responses["thinking_text"]))
+    return numbers
+
+
+def _joined_values(responses: pa.Table, scores: pa.Table) -> FloatArray:
+    values = _floats(_joined(responses, scores, "value"))
+    if (values[~np.isnan(values)] < 0).any() or (values[~np.isnan(values)] > 1).any():
+        raise ValueError("a score is outside [0, 1]")
+    return values
+
+
+def _joined_answers(responses: pa.Table, scores: pa.Table) -> Coded:
+    return _coded(_joined(responses, scores, "answer"))
+
+
+def _joined(responses: pa.Table, scores: pa.Table, column: str) -> pa.ChunkedArray:
+    rows = pc.index_in(responses["trial_key"], value_set=scores["trial_key"].combine_chunks())
+    return scores[column].take(rows)
+
+
+def _positions(column: pa.ChunkedArray, known: Sequence[str]) -> IntArray:
+    found = pc.index_in(column, value_set=pa.array(known, type=column.type))
+    if found.null_count:
+        stranger = column.filter(pc.is_null(found))[0].as_py()
+        raise ValueError(f"a response belongs to {stranger!r}, which the run does not have")
+    return _integers(found)
+
+
+def _coded(column: pa.ChunkedArray | pa.Array) -> Coded:
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    coded = whole.dictionary_encode()
+    return Coded(_integers(coded.indices.fill_null(-1)), tuple(coded.dictionary.to_pylist()))
+
+
+def _flags(column: pa.ChunkedArray) -> BoolArray:
+    flags: BoolArray = column.fill_null(False).to_numpy()
+    return flags
+
+
+def _integers(column: pa.ChunkedArray | pa.Array) -> IntArray:
+    integers: IntArray = column.to_numpy().astype(np.int64)
+    return integers
+
+
+def _floats(column: pa.ChunkedArray) -> FloatArray:
+    floats: FloatArray = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
+    return floats
