@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from typing import NoReturn
@@ -50,11 +51,10 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            import difflib
-
             near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], n=1)
             if near:
-                error.message += f" Did you mean '{near[0]}'?"
+                told = f"{error.message} Did you mean '{near[0]}'?"
+                raise click.UsageError(told, error.ctx) from error
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

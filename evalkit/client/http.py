@@ -19,8 +19,9 @@ from httpx_aiohttp import HttpxAiohttpClient
 from evalkit.client.clock import Clock
 from evalkit.errors import ApiError
 from evalkit.messages.headers import request_id
+from evalkit.messages.redaction import redact
 from evalkit.messages.request import encode_request, messages_url, request_headers
-from evalkit.messages.response import parse_error, parse_response, redact
+from evalkit.messages.response import parse_error, parse_response
 from evalkit.messages.stream import MessageAssembler, SseReader
 from evalkit.policies import Limits
 from evalkit.types import Endpoint, Request, Response
@@ -95,9 +96,7 @@ class HttpClient:
             if reply.headers.get("content-type", "").startswith("text/event-stream"):
                 response = await self._read_stream(reply, start_s)
             else:
-                response = parse_response(
-                    await self._read(reply, self._limits.max_response_bytes)
-                )
+                response = parse_response(await self._read(reply, self._limits.max_response_bytes))
         return self._complete(response, reply, start_s)
 
     async def _read_stream(self, reply: httpx.Response, start_s: float) -> Response:

@@ -29,6 +29,7 @@ from evalkit.store.runs import RunFolder, RunWriter
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint, Trial
 
+
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """How a run ended, counted from what is stored."""
@@ -102,16 +103,14 @@ class _Session:
         recorder = Recorder(self.writer, self.listen, stop)
         try:
             with _signals(stop, self.listen):
-                async with open_executor(
-                    self.suite, self.endpoints, self.keys, stop
-                ) as executor:
+                async with open_executor(self.suite, self.endpoints, self.keys, stop) as executor:
                     await collect(
                         trials,
                         executor=executor,
                         ledger=self.ledger,
                         recorder=recorder,
                         stop=stop,
-                        max_consecutive_failures=Limits.max_consecutive_failures,
+                        max_consecutive_failures=Limits().max_consecutive_failures,
                     )
         except asyncio.CancelledError:
             # Interrupted twice: what is in flight is given up, what has come back is stored.

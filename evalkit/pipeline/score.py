@@ -58,4 +58,6 @@ def _grade(scorer: Scorer, case: Case, response: Response) -> Score:
     try:
         return scorer.score(case, response)
     except Exception as error:  # noqa: BLE001 - a scorer's fault spoils this one score alone
-        return Score(scorer.name, None, reason=f"the scorer failed: {type(error).__name__}: {error}")
+        return Score(
+            scorer.name, None, reason=f"the scorer failed: {type(error).__name__}: {error}"
+        )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +17,7 @@ from evalkit import __version__
 from evalkit.errors import ConfigError, StoreError
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
-from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
+from evalkit.pipeline.wiring import check_ready, endpoint_hosts, resolve_endpoints
 from evalkit.plan.cases import plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.matrix import PlannedVariant, plan_problems, plan_variants
@@ -49,13 +51,14 @@ def start_run(
 ) -> RunFolder:
     """Make the folder of a new run: suite, cases, manifest. Nothing is sent.
 
-    Raises what :func:`check_suite` raises, UsageError for ``only`` that matches nothing,
-    StoreError.
+    Raises what :func:`check_suite` and :func:`check_ready` raise, UsageError for ``only`` that
+    matches nothing, StoreError.
     """
     suite = loaded.suite
     check_suite(loaded)
     endpoints = resolve_endpoints(suite, env)
     variants = plan_variants(suite, endpoints, only)
+    check_ready(endpoints, env)
     now = datetime.now(UTC)
     run_id = secrets.token_hex(3)
     manifest = Manifest(
@@ -99,11 +102,29 @@ def stored_suite(folder: RunFolder) -> Suite:
 
 
 def estimate_run(folder: RunFolder, env: Mapping[str, str]) -> PlanEstimate:
-    """What the run will cost in all, from its first cases."""
+    """What a run will cost in all, from its first cases."""
     suite, manifest = stored_suite(folder), folder.manifest()
     variants = plan_variants(suite, resolve_endpoints(suite, env), manifest.only)
-    probe = [case for case, _ in zip(folder.cases(), range(_PROBE_CASES), strict=False)]
+    probe = list(islice(folder.cases(), _PROBE_CASES))
     return estimate_plan(variants, probe, manifest.n_cases, suite.samples)
+
+
+def estimate_suite(
+    loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[str] = ()
+) -> PlanEstimate:
+    """What a suite will cost, from its first rows; raises what :func:`start_run` raises."""
+    suite = loaded.suite
+    check_suite(loaded)
+    variants = plan_variants(suite, resolve_endpoints(suite, env), only)
+    cases = plan_cases(read_rows(Path(suite.dataset.path)), suite.dataset)
+    probe = list(islice(cases, _PROBE_CASES))
+    n_cases = len(probe) + sum(1 for _ in cases)
+    return estimate_plan(variants, probe, n_cases, suite.samples)
+
+
+def discard_run(folder: RunFolder) -> None:
+    """Remove a run that nobody wanted and that has asked nothing."""
+    shutil.rmtree(folder.path)
 
 
 def _digests(suite: Suite) -> dict[str, str]:

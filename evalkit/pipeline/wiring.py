@@ -19,6 +19,7 @@ from evalkit.executors.local import LocalExecutor
 from evalkit.pipeline.stop import Stop
 from evalkit.policies import Limits, Retries
 from evalkit.server.local import local_server
+from evalkit.server.weights import find_weights
 from evalkit.suite.schema import LOCAL, ModelSpec, Suite
 from evalkit.types import Endpoint
 
@@ -79,6 +80,16 @@ def _host(base_url: str) -> str:
     parts = urlsplit(base_url)
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
     return f"{host}:{parts.port}" if parts.port else host
+
+
+def check_ready(endpoints: Mapping[str, Endpoint], env: Mapping[str, str]) -> None:
+    """Refuse to start without a key that is needed or without the embedded model's weights.
+
+    Raises ConfigError, LocalModelError.
+    """
+    find_keys(endpoints, env)
+    if any(endpoint.is_embedded for endpoint in endpoints.values()):
+        find_weights()
 
 
 def find_keys(endpoints: Mapping[str, Endpoint], env: Mapping[str, str]) -> dict[str, str | None]:
@@ -152,7 +163,10 @@ async def open_executor(
         slots, local_url = 0, ""
         if is_any_embedded:
             server = await asyncio.to_thread(stack.enter_context, local_server())
-            slots, local_url = min(server.slots, limits.concurrency or server.slots), server.base_url
+            slots, local_url = (
+                min(server.slots, limits.concurrency or server.slots),
+                server.base_url,
+            )
         for name, endpoint in endpoints.items():
             at_once = slots if endpoint.is_embedded else concurrency
             client = open_client(

@@ -1,0 +1,110 @@
+"""What a run tells at its end: comparison, pages, and the next command to type."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.pipeline.compare import compare_run
+from evalkit.pipeline.run import RunOutcome
+from evalkit.pipeline.score import score_run
+from evalkit.report import html, terminal
+from evalkit.report import json as report_json
+from evalkit.report.report import Report
+from evalkit.store.runs import RunFolder
+
+
+def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int:
+    """Score, compare, write the pages, print; returns the exit code."""
+    folder = outcome.folder
+    answered = outcome.manifest.totals["ok"] > 0
+    page = None
+    if answered:
+        score_run(folder)
+        report = compare_run(folder)
+        page = write_pages(report, out / folder.path.parent.name / folder.path.name)
+        if not as_json and not quiet:
+            terminal.write(report, sys.stdout)
+        if as_json:
+            click.echo(json.dumps(run_document(outcome, report)))
+    elif as_json:
+        click.echo(json.dumps(run_document(outcome, None)))
+    if not quiet or outcome.exit_code:
+        _tell_end(outcome, page)
+    return outcome.exit_code
+
+
+def write_pages(report: Report, folder: Path) -> Path:
+    """Write the report's pages into a folder; the HTML page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "report.html"
+    page.write_text(html.render(report), encoding="utf-8")
+    (folder / "report.json").write_text(report_json.render(report), encoding="utf-8")
+    return page
+
+
+def run_document(outcome: RunOutcome, report: Report | None) -> dict[str, Any]:
+    """The one object that ``run --json`` prints."""
+    manifest = outcome.manifest
+    totals = manifest.totals
+    return {
+        "run": str(outcome.folder.path),
+        "status": manifest.status,
+        "stopped_because": manifest.stopped_because,
+        "trials": {name: totals[name] for name in ("planned", "ok", "failed", "cached")},
+        "cost_usd": totals["cost_usd"],
+        "variants": variant_documents(report) if report else [],
+    }
+
+
+def variant_documents(report: Report) -> list[dict[str, Any]]:
+    """Each variant's scores with intervals, as plain data."""
+    return [
+        {
+            "variant": summary.variant,
+            "n": summary.n_asked,
+            "scores": {
+                name: {
+                    "mean": score.mean.value,
+                    "low": score.mean.low,
+                    "high": score.mean.high,
+                }
+                for name, score in summary.scores.items()
+            },
+        }
+        for summary in report.analysis.variants
+    ]
+
+
+def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
+    manifest, folder = outcome.manifest, outcome.folder
+    totals = manifest.totals
+    say = lambda text: click.echo(text, err=True)  # noqa: E731 - one word for a long call
+    missing = manifest.planned - totals["ok"] - totals["failed"]
+    if manifest.stopped_because:
+        click.secho(f"Stopped: {manifest.stopped_because}", fg="yellow", err=True)
+        if outcome.stopped and outcome.stopped.hint:
+            say(f"  {outcome.stopped.hint}")
+    counts = f"{totals['ok']:,} of {manifest.planned:,} answered"
+    failed = f", {totals['failed']:,} failed ({_failures(folder)})" if totals["failed"] else ""
+    cost = f", ${totals['cost_usd']:.4f}" if totals["cost_usd"] is not None else ""
+    say(f"{counts}{failed}{cost}")
+    say(f"Run:    {folder.path}")
+    if page:
+        say(f"Report: {page}")
+    if missing:
+        say(f"Next:   evalkit resume {folder.path}")
+    elif totals["failed"]:
+        say(f"Next:   evalkit resume {folder.path} --retry-failed")
+    elif page:
+        say(f"Next:   evalkit compare {folder.path}")
+
+
+def _failures(folder: RunFolder) -> str:
+    kinds = Counter(folder.responses(["error_kind"])["error_kind"].drop_null().to_pylist())
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))

@@ -1,0 +1,67 @@
+"""``evalkit resume``: go on where a run stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalkit.cli.options import (
+    concurrency_option,
+    cost_option,
+    env_file_option,
+    environment,
+    json_option,
+    option,
+    options,
+    out_option,
+    progress_option,
+    quiet_option,
+    runs_option,
+)
+
+
+@click.command(name="resume", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("run", default="latest")
+@options(
+    option("--retry-failed", is_flag=True, help="Ask failed trials again, too."),
+    concurrency_option,
+    cost_option,
+    runs_option,
+    out_option,
+    env_file_option,
+    progress_option,
+    json_option,
+    quiet_option,
+)
+def command(
+    run: str,
+    retry_failed: bool,
+    concurrency: int | None,
+    max_cost_usd: float | None,
+    runs: Path,
+    out: Path,
+    env_file: Path | None,
+    progress: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Go on with an unfinished RUN (default: the latest).
+
+    Only trials without a stored outcome are asked.
+
+    \b
+    Example: evalkit resume latest --retry-failed
+    """
+    from evalkit.cli.outcome import finish
+    from evalkit.cli.progress import watching
+    from evalkit.pipeline.run import execute_run
+    from evalkit.store.runs import find_run
+
+    folder = find_run(run, runs)
+    changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd}
+    with watching("none" if quiet else progress) as listen:
+        outcome = execute_run(
+            folder, environment(env_file), listen, retry_failed=retry_failed, changes=changes
+        )
+    return finish(outcome, out, as_json=as_json, quiet=quiet)

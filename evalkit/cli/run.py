@@ -1,0 +1,130 @@
+"""``evalkit run``: ask, store, score, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalkit.cli.options import (
+    all_overrides,
+    concurrency_option,
+    config_option,
+    cost_option,
+    env_file_option,
+    environment,
+    json_option,
+    limit_option,
+    only_option,
+    option,
+    options,
+    out_option,
+    progress_option,
+    quiet_option,
+    runs_option,
+    samples_option,
+    set_option,
+    suite_argument,
+    suite_path,
+)
+from evalkit.errors import UsageError
+
+
+@click.command(name="run", context_settings={"help_option_names": ["-h", "--help"]})
+@suite_argument
+@options(
+    config_option,
+    limit_option,
+    only_option,
+    samples_option,
+    set_option,
+    concurrency_option,
+    cost_option,
+    option("-y", "--yes", is_flag=True, help="Do not ask before spending."),
+    option("--dry-run", is_flag=True, help="Only say what it will cost."),
+    runs_option,
+    out_option,
+    env_file_option,
+    progress_option,
+    json_option,
+    quiet_option,
+)
+def command(
+    suite: Path | None,
+    config: Path | None,
+    limit: int | None,
+    only: tuple[str, ...],
+    samples: int | None,
+    overrides: tuple[str, ...],
+    concurrency: int | None,
+    max_cost_usd: float | None,
+    yes: bool,
+    dry_run: bool,
+    runs: Path,
+    out: Path,
+    env_file: Path | None,
+    progress: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Run a SUITE: ask every variant about every case, store, score and compare.
+
+    Answers are stored as they come: after an interrupt, a crash or a power cut, `evalkit resume`
+    goes on and asks nothing twice.
+
+    \b
+    Example: evalkit run configs/quickstart.yaml --limit 10
+    """
+    from evalkit.cli.estimate import show_estimate
+    from evalkit.cli.outcome import finish
+    from evalkit.cli.progress import watching
+    from evalkit.pipeline.run import execute_run
+    from evalkit.pipeline.start import discard_run, estimate_run, estimate_suite, start_run
+    from evalkit.suite.load import load_suite
+
+    env = environment(env_file)
+    loaded = load_suite(
+        suite_path(suite, config),
+        all_overrides(overrides, limit, samples, concurrency, max_cost_usd),
+    )
+    if dry_run:
+        show_estimate(estimate_suite(loaded, env, only), as_json=as_json)
+        return 0
+    folder = start_run(loaded, runs, env, only)
+    estimate = estimate_run(folder, env)
+    try:
+        if not quiet:
+            say_price(estimate.expected_cost_usd, estimate.max_cost_usd, estimate.requests)
+        if not yes:
+            confirm(estimate.expected_cost_usd, loaded.suite.budget.confirm_above_usd)
+    except BaseException:
+        discard_run(folder)
+        raise
+    with watching("none" if quiet else progress) as listen:
+        outcome = execute_run(folder, env, listen)
+    return finish(outcome, out, as_json=as_json, quiet=quiet)
+
+
+def say_price(expected: float | None, most: float | None, requests: int) -> None:
+    """What the run will cost, on stderr, before anything is sent."""
+    if expected is None or most is None:
+        click.echo(f"{requests:,} requests; no price is known for them.", err=True)
+    else:
+        click.echo(
+            f"{requests:,} requests, about ${expected:.2f}, at most ${most:.2f} "
+            "if every answer used all its tokens.",
+            err=True,
+        )
+
+
+def confirm(expected: float | None, above_usd: float) -> None:
+    """Ask before spending more than ``above_usd``; raises click.Abort or UsageError for no."""
+    if expected is None or expected <= above_usd:
+        return
+    try:
+        click.confirm("Go on?", abort=True, err=True)
+    except click.Abort:
+        raise UsageError(
+            f"nothing was sent: about ${expected:.2f} was not agreed to",
+            "Say yes with --yes, or make it smaller with --limit.",
+        ) from None
