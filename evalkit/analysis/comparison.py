@@ -156,9 +156,7 @@ def _verdict_notes(
         yield "by more than the margin"
     if decision.needs is not None and omits_zero:
         yield f"significant alone, but not as one of {counted(decision.n_family, 'comparison')}"
-    if decision.needs:
-        yield f"needs about {counted(decision.needs, 'more case', 'more cases')}"
-    elif decision.needs == 0:
+    if decision.needs == 0:
         yield "cases enough for this margin, but the difference lies too close to it"
 
 

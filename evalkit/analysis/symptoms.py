@@ -16,8 +16,8 @@ from evalkit.stats.multiplicity import holm
 
 TRUNCATED = 0.05
 """From this share of cut answers on, truncation is named."""
-SAME_TOKENS = 0.05
-"""Token means closer than this (relative to the larger) may belong to one setting."""
+SAME = 0.05
+"""Token means (relative to the larger) and shares of thinking answers this close are alike."""
 OVER_BUDGET = 1.1
 """Thinking beyond this multiple of the budget means that it is not enforced."""
 
@@ -48,10 +48,8 @@ def _overthinking(sweep: Sweep) -> Iterator[str]:
 
 
 def _ignored_budgets(sweep: Sweep) -> Iterator[str]:
-    trials = sweep.trials
     for position, point in enumerate(sweep.points):
-        answered = trials.is_answered & (trials.variant == sweep.rows[position])
-        n_answered, n_thought = int(answered.sum()), int((answered & trials.has_thinking).sum())
+        n_thought, n_answered = _thinking_answers(sweep, position)
         name = sweep.name(position)
         if point.thinking.mode == "off" and n_thought:
             yield f"{name}: {n_thought:,} of {counted(n_answered, 'answer')} show thinking anyway"
@@ -66,6 +64,12 @@ def _ignored_budgets(sweep: Sweep) -> Iterator[str]:
             )
 
 
+def _thinking_answers(sweep: Sweep, position: int) -> tuple[int, int]:
+    """How many of a setting's answers show any thinking, and how many there are."""
+    answered = sweep.trials.is_answered & (sweep.trials.variant == sweep.rows[position])
+    return int((answered & sweep.trials.has_thinking).sum()), int(answered.sum())
+
+
 def _takes_more_than_off(sweep: Sweep, position: int) -> bool:
     """Whether answers are significantly longer than with thinking off (False: no such arm)."""
     if sweep.points[0].thinking.mode != "off":
@@ -75,23 +79,34 @@ def _takes_more_than_off(sweep: Sweep, position: int) -> bool:
 
 
 def _null_arms(sweep: Sweep) -> Iterator[str]:
+    """Neighbouring settings that neither tokens nor scores tell apart."""
     for cheaper in range(len(sweep) - 1):
         dearer = cheaper + 1
-        tokens, kind = sweep.thinking_tokens, "thinking"
-        if any(sweep.points[one].thinking_tokens_mean is None for one in (cheaper, dearer)):
-            tokens, kind = sweep.output_tokens, "output"
-        change = _token_change(sweep, tokens, dearer, cheaper)
         paired = sweep.paired(dearer, cheaper)
-        if change is None or paired is None or paired.p_value() < sweep.options.alpha:
+        if paired is None or paired.p_value() < sweep.options.alpha:
             continue
-        means = [float(np.nanmean(tokens[sweep.rows[one]])) for one in (cheaper, dearer)]
-        is_same = abs(change[0]) <= min(change[1], SAME_TOKENS * max(means))
-        if is_same or change[0] == 0:
+        alike = _alike_in_tokens(sweep, cheaper, dearer)
+        if alike:
             yield (
-                f"{sweep.name(cheaper)} and {sweep.name(dearer)} look like one setting:"
-                f" {means[0]:,.0f} and {means[1]:,.0f} {kind} tokens a trial,"
-                f" no difference in score{_same_answers(sweep, cheaper, dearer)}"
+                f"{sweep.name(cheaper)} and {sweep.name(dearer)} cannot be told apart: {alike},"
+                f" no significant difference in score{_same_answers(sweep, cheaper, dearer)}"
             )
+
+
+def _alike_in_tokens(sweep: Sweep, cheaper: int, dearer: int) -> str | None:
+    """What two settings take, if it is the same as far as can be seen."""
+    thought = [_thinking_answers(sweep, one) for one in (cheaper, dearer)]
+    shares = [number / max(1, of) for number, of in thought]
+    tokens, kind = sweep.thinking_tokens, "thinking"
+    if any(sweep.points[one].thinking_tokens_mean is None for one in (cheaper, dearer)):
+        tokens, kind = sweep.output_tokens, "output"
+    change = _token_change(sweep, tokens, dearer, cheaper)
+    if change is None or abs(shares[0] - shares[1]) > SAME:
+        return None
+    means = [float(np.nanmean(tokens[sweep.rows[one]])) for one in (cheaper, dearer)]
+    if abs(change[0]) > min(change[1], SAME * max(means)):
+        return None
+    return f"{means[0]:,.0f} and {means[1]:,.0f} {kind} tokens a trial"
 
 
 def _token_change(

@@ -63,9 +63,17 @@ def _all_totals(sums: FloatArray) -> FloatArray:
 
 
 def _drawn_totals(sums: FloatArray, seed: int) -> FloatArray:
-    """The total under ``DRAWS`` random sign patterns: one random byte serves eight units."""
+    """The total under ``DRAWS`` random sign patterns.
+
+    Units of one size need only how many of them are positive, a binomial number; of the others,
+    one random byte serves eight.
+    """
     rng = np.random.default_rng(seed)
     totals = np.zeros(DRAWS)
-    for table in _byte_totals(sums):
+    sizes, counts = np.unique(np.abs(sums), return_counts=True)
+    is_common = counts > _BYTE
+    for size, count in zip(sizes[is_common], counts[is_common], strict=True):
+        totals += size * (2.0 * rng.binomial(count, 0.5, DRAWS) - count)
+    for table in _byte_totals(np.repeat(sizes[~is_common], counts[~is_common])):
         totals += table[rng.integers(0, 256, size=DRAWS, dtype=np.uint8)]
     return totals
