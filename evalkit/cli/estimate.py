@@ -79,8 +79,8 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("variant", overflow="fold")
-    for title in ("requests", "input tokens", "output, expected", "at most", "cost", "at most"):
+    table.add_column("variant", overflow="fold", min_width=24)
+    for title in ("requests", "tokens in", "tokens out", "cost", "at most"):
         table.add_column(title, justify="right")
     for item in estimate.variants:
         table.add_row(
@@ -88,7 +88,6 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
             f"{item.requests:,}",
             f"~{item.input_tokens:,}",
             f"~{item.expected_output_tokens:,}",
-            f"{item.max_output_tokens:,}",
             _money(item.expected_cost_usd),
             _money(item.max_cost_usd),
         )
@@ -96,7 +95,6 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
     table.add_row(
         "all",
         f"{estimate.requests:,}",
-        "",
         "",
         "",
         _money(estimate.expected_cost_usd),

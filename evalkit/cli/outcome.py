@@ -84,7 +84,6 @@ def variant_documents(report: Report) -> list[dict[str, Any]]:
 def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
     manifest, folder = outcome.manifest, outcome.folder
     totals = manifest.totals
-    say = lambda text: click.echo(text, err=True)  # noqa: E731 - one word for a long call
     missing = manifest.planned - totals["ok"] - totals["failed"]
     if manifest.stopped_because:
         click.secho(f"Stopped: {manifest.stopped_because}", fg="yellow", err=True)
@@ -103,6 +102,11 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
         say(f"Next:   evalkit resume {folder.path} --retry-failed")
     elif page:
         say(f"Next:   evalkit compare {folder.path}")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(text, err=True)
 
 
 def _failures(folder: RunFolder) -> str:

@@ -10,17 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from evalkit import __version__
 from evalkit.errors import ConfigError, StoreError
 from evalkit.messages.pricing import PRICES_AS_OF
-from evalkit.messages.request import request_digest
+from evalkit.messages.request import encode_request, request_digest
 from evalkit.pipeline.wiring import check_ready, endpoint_hosts, resolve_endpoints
 from evalkit.plan.cases import plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.matrix import PlannedVariant, plan_problems, plan_variants
+from evalkit.plan.trials import build_request
 from evalkit.scorers.registry import scorer_problems
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, create_run
@@ -120,6 +122,33 @@ def estimate_suite(
     probe = list(islice(cases, _PROBE_CASES))
     n_cases = len(probe) + sum(1 for _ in cases)
     return estimate_plan(variants, probe, n_cases, suite.samples)
+
+
+def show_plan(
+    loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A suite's variants with the request each would send for the first case, as plain data."""
+    suite = loaded.suite
+    check_suite(loaded)
+    variants = plan_variants(suite, resolve_endpoints(suite, env), only)
+    cases = plan_cases(read_rows(Path(suite.dataset.path)), suite.dataset)
+    first = next(cases)
+    n_cases = 1 + sum(1 for _ in cases)
+    return {
+        "cases": n_cases,
+        "samples": suite.samples,
+        "trials": n_cases * suite.samples * len(variants),
+        "variants": [
+            {
+                "variant": planned.variant.key,
+                "trials": n_cases * suite.samples,
+                "request": encode_request(
+                    build_request(planned, planned.prompt.render(first)), planned.endpoint
+                ),
+            }
+            for planned in variants
+        ],
+    }
 
 
 def discard_run(folder: RunFolder) -> None:

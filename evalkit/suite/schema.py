@@ -23,7 +23,7 @@ class Section(BaseModel):
 
 
 def parse_tokens(value: object) -> object:
-    """``4096`` or ``4k`` (= 4096) to a token count; anything else is left for Pydantic to refuse."""
+    """``4096`` or ``4k`` (= 4096) to a token count; Pydantic refuses the rest."""
     match = _TOKENS.match(value.strip().lower()) if isinstance(value, str) else None
     return int(match[1]) * (1024 if match[2] else 1) if match else value
 
@@ -34,7 +34,7 @@ Money = Annotated[float, Field(ge=0)]
 
 
 class ThinkingSpec(Section):
-    """A thinking setting. Short forms: ``off``, ``default``, ``adaptive``, ``4096``, ``4k``, ``high``."""
+    """A thinking setting; in short ``off``, ``default``, ``adaptive``, ``4096``, ``4k``, ``high``."""
 
     mode: Literal["default", "off", "budget", "adaptive"] = "default"
     budget: Tokens | None = None
