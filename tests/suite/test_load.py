@@ -143,7 +143,7 @@ def test_a_prompt_file_is_read_in(tmp_path):
     assert "cannot read" in problems(write(tmp_path, text.replace("hard.md", "soft.md")))
 
 
-@pytest.mark.parametrize("override", ["dataset.limit", "=3", "models.7.name=x", "name.x=1"])
+@pytest.mark.parametrize("override", ["dataset.limit", "=3", "models.7.name=x", "models.0.x=1"])
 def test_a_bad_override_is_a_usage_error(tmp_path, override):
     with pytest.raises(UsageError):
         load_suite(write(tmp_path, GOOD), [override])
