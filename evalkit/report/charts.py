@@ -22,7 +22,7 @@ SERIES = 8
 
 _DASHES = ("", "7 4", "2 4", "10 3 2 3")
 _LEFT, _RIGHT, _TOP = 62, 16, 18
-_PLOT_HEIGHT = 250
+_PLOT_HEIGHT = 280
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +70,27 @@ def thinking_curves(curves: Sequence[ThinkingCurve], names: Names) -> str:
 
 
 def differences(comparisons: Sequence[Comparison], names: Names) -> str:
-    """Each comparison's difference and interval against zero and the margin."""
+    """Each comparison's difference and interval against zero and the margin, by baseline."""
     drawn = [one for one in comparisons if one.difference.value is not None]
     x = _difference_scale(drawn)
-    row, top = 58, 12
-    bottom = top + row * len(drawn)
     margin = max((one.margin for one in drawn), default=0.0)
-    parts = [_margin_band(x, margin, top, bottom), _difference_axis(x, bottom)]
-    for index, one in enumerate(drawn):
-        parts.append(_difference_row(one, names, x, top + row * index))
-    told = [
-        f"{names[one.candidate].short} against {names[one.baseline].short}: "
-        f"{_difference_words(one)}, {one.verdict}."
-        for one in drawn
-    ]
-    return _svg("forest", bottom + 58, "Differences with the baseline", " ".join(told), parts)
+    rows, told = [], []
+    at = float(_TOP)
+    baseline = None
+    for one in drawn:
+        if one.baseline != baseline:
+            baseline = one.baseline
+            against = f"from {fmt.shortened(names[baseline].short, 44)} to"
+            rows.append(_label(16, at + 24, against, style="axis halo"))
+            at += 34
+        rows.append(_difference_row(one, names, x, at))
+        at += 56
+        told.append(
+            f"{names[one.candidate].short} against {names[one.baseline].short}: "
+            f"{_difference_words(one)}, {one.verdict}."
+        )
+    axes = _margin_band(x, margin, _TOP, at) + _difference_axis(x, at)
+    return _svg("forest", at + 58, "Differences with the baseline", " ".join(told), [axes, *rows])
 
 
 def score_bar(estimate: Estimate) -> str:
@@ -257,18 +263,16 @@ def _legend_row(index: int, name: str, y: float) -> str:
 
 
 def _curve_name(curve: ThinkingCurve, names: Names) -> str:
-    name = names.group(curve.prompt, curve.model) or f"{curve.prompt} on {curve.model}"
-    return f"{name} (ringed: recommended)" if curve.recommended else name
+    return names.group(curve.prompt, curve.model) or f"{curve.prompt} on {curve.model}"
 
 
 def _curve_in_words(curve: ThinkingCurve, names: Names) -> str:
-    name = names.group(curve.prompt, curve.model) or f"{curve.prompt} on {curve.model}"
     told = [
         f"{thinking_tick(point.thinking)} {fmt.score(point.score)} "
         f"({fmt.interval(point.score) or 'no interval'})"
         for point in curve.points
     ]
-    return f"{name}: {', '.join(told)}."
+    return f"{_curve_name(curve, names)}: {', '.join(told)}."
 
 
 def _difference_scale(comparisons: Sequence[Comparison]) -> _Scale:
@@ -312,11 +316,11 @@ def _difference_axis(x: _Scale, bottom: float) -> str:
 
 def _difference_row(one: Comparison, names: Names, x: _Scale, top: float) -> str:
     difference, at = one.difference, top + 40
-    name = f"{names[one.candidate].short} vs {names[one.baseline].short}"
+    name = fmt.shortened(names.apart(one.candidate, one.baseline), 32)
     kind = f"v-{one.verdict.replace(' ', '-')}"
     parts = [
-        _label(16, top + 22, fmt.shortened(name, 44), style="row"),
-        _label(WIDTH - 16, top + 22, _difference_words(one), "end", "row value"),
+        _label(16, top + 22, name, style="halo"),
+        _label(WIDTH - 16, top + 22, _difference_words(one), "end", "halo value"),
     ]
     if difference.low is not None and difference.high is not None:
         low, high = x(difference.low), x(difference.high)

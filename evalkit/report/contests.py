@@ -219,11 +219,11 @@ def _sides(
     if candidate.thinking != baseline.thinking:
         return None
     if candidate.prompt == baseline.prompt:
-        where = f" with {fmt.one_line(candidate.prompt)}" if names.has_prompts else ""
-        return fmt.one_line(candidate.model), fmt.one_line(baseline.model), where
+        where = f" with {fmt.name(candidate.prompt)}" if names.has_prompts else ""
+        return fmt.name(candidate.model), fmt.name(baseline.model), where
     if candidate.model == baseline.model:
-        where = f" on {fmt.one_line(candidate.model)}" if names.has_models else ""
-        return fmt.one_line(candidate.prompt), fmt.one_line(baseline.prompt), where
+        where = f" on {fmt.name(candidate.model)}" if names.has_models else ""
+        return fmt.name(candidate.prompt), fmt.name(baseline.prompt), where
     one, other = (names.group(side.prompt, side.model) for side in (candidate, baseline))
     return one, other, ""
 

@@ -7,6 +7,7 @@ never written as 0.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,7 +18,6 @@ UNKNOWN = "–"
 UNPRICED = "unpriced"
 MINUS = "\N{MINUS SIGN}"
 
-_CONTROL_PICTURES = 0x2400
 _HIDDEN = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 controls, all but tab and line feed
@@ -38,17 +38,17 @@ def neutral(text: str) -> str:
 
 
 def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(_CONTROL_PICTURES + code)
-    if code == 0x7F:
-        return "\N{SYMBOL FOR DELETE}"
-    return f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match[0]):04X}⟩"
 
 
 def one_line(text: str) -> str:
     """Foreign text on one line."""
     return " ".join(neutral(text).split())
+
+
+def name(text: str) -> str:
+    """A foreign name on one line, of bearable length."""
+    return shortened(one_line(text), 60)
 
 
 def shortened(text: str, width: int) -> str:
@@ -145,11 +145,11 @@ def tokens(count: float | None) -> str:
     """A number of tokens: ``7.4``, ``312``, ``1.2k``, ``3.4M``."""
     if count is None:
         return UNKNOWN
-    if count < 10 and count != int(count):
+    if count < 9.95 and count != int(count):
         return f"{count:.1f}"
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
         if count >= size * 0.9995:
-            return f"{_significant(count / size, 2 if count < 10 * size else 3)}{unit}"
+            return f"{count / size:.{1 if count < 9.95 * size else 0}f}{unit}"
     return f"{count:.0f}"
 
 
@@ -196,8 +196,8 @@ def moment(time: datetime | None) -> str:
 
 def _significant(number: float, digits: int) -> str:
     """``number`` with that many significant digits, without an exponent."""
-    text = f"{number:.{digits}g}"
-    return f"{float(text):.10f}".rstrip("0").rstrip(".") if "e" in text else text
+    decimals = digits - 1 - math.floor(math.log10(abs(number)))
+    return f"{number:.{max(decimals, 0)}f}"
 
 
 def _signed(number: float, digits: int, plus: str = "") -> str:

@@ -155,7 +155,7 @@ def _money(answered: Sequence[VariantSummary], names: Names) -> str:
         if variant.cost_usd is not None
     ]
     if not costs:
-        models = dict.fromkeys(fmt.one_line(variant.model) for variant in answered)
+        models = dict.fromkeys(fmt.name(variant.model) for variant in answered)
         return f"Unpriced: no price is known for {fmt.listed(list(models))}."
     total = fmt.money(sum(cost for cost, _ in costs))
     if len(costs) < len(answered):

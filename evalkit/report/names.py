@@ -20,7 +20,7 @@ def thinking_phrase(thinking: Thinking) -> str:
     }[thinking.mode]
     if not thinking.effort:
         return words
-    effort = f"{fmt.one_line(thinking.effort)} effort"
+    effort = f"{fmt.name(thinking.effort)} effort"
     return effort if thinking.mode == "default" else f"{words} at {effort}"
 
 
@@ -29,7 +29,7 @@ def thinking_tick(thinking: Thinking) -> str:
     base = str(thinking.budget_tokens) if thinking.mode == "budget" else thinking.mode
     if not thinking.effort:
         return base
-    effort = fmt.one_line(thinking.effort)
+    effort = fmt.name(thinking.effort)
     return effort if thinking.mode == "default" else f"{base} {effort}"
 
 
@@ -63,11 +63,23 @@ class Names:
         self.has_models = several and len({variant.model for variant in variants}) > 1
         self.has_thinking = not several or len({variant.thinking for variant in variants}) > 1
         self._by_key = {variant.variant: self._name(variant) for variant in variants}
+        self._parts = {
+            variant.variant: (variant.prompt, variant.model, variant.thinking.key)
+            for variant in variants
+        }
 
     def __getitem__(self, key: str) -> Name:
         """The names of the variant with this key; a key the run lacks is its own name."""
-        plain = fmt.one_line(key)
+        plain = fmt.name(key)
         return self._by_key.get(key) or Name(plain, plain, plain)
+
+    def apart(self, candidate: str, baseline: str) -> str:
+        """The parts of ``candidate`` in which it differs from ``baseline``: ``think-32``."""
+        one, other = self._parts.get(candidate), self._parts.get(baseline)
+        if one is None or other is None or one == other:
+            return self[candidate].short
+        differing = [fmt.name(a) for a, b in zip(one, other, strict=True) if a != b]
+        return "/".join(differing)
 
     @property
     def noun(self) -> str:
@@ -78,18 +90,18 @@ class Names:
 
     def group(self, prompt: str, model: str) -> str:
         """A prompt and model in words, as far as they differ; empty when the run has but one."""
-        parts = [fmt.one_line(prompt)] if self.has_prompts else []
-        parts += [fmt.one_line(model)] if self.has_models else []
+        parts = [fmt.name(prompt)] if self.has_prompts else []
+        parts += [fmt.name(model)] if self.has_models else []
         return " on ".join(parts)
 
     def _name(self, variant: VariantSummary) -> Name:
-        key = fmt.one_line(variant.variant)
+        key = fmt.name(variant.variant)
         if not (self.has_prompts or self.has_models or self.has_thinking):
             return Name(key, key, key)
-        parts = [fmt.one_line(variant.prompt)] if self.has_prompts else []
-        parts += [fmt.one_line(variant.model)] if self.has_models else []
+        parts = [fmt.name(variant.prompt)] if self.has_prompts else []
+        parts += [fmt.name(variant.model)] if self.has_models else []
         parts += [variant.thinking.key] if self.has_thinking else []
         group = self.group(variant.prompt, variant.model)
         thinking = thinking_phrase(variant.thinking) if self.has_thinking else ""
         phrase = f"{group} with {thinking}" if group and thinking else group or thinking
-        return Name(key, fmt.one_line("/".join(parts)), phrase)
+        return Name(key, "/".join(parts), phrase)
