@@ -1,0 +1,223 @@
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from builders import WHEN, a_case, a_failure, a_response, a_result
+
+from evalkit.errors import StoreError, UnknownRun
+from evalkit.store import runs as runs_module
+from evalkit.store.journal import Entry
+from evalkit.store.manifest import Manifest
+from evalkit.store.runs import RunFolder, RunWriter, create_run, find_run, list_runs
+from evalkit.tables import RESPONSES, encode_row, response_row
+
+
+def manifest(**fields) -> Manifest:
+    base = {
+        "run_id": "abc123",
+        "name": "sums",
+        "suite": {},
+        "digests": {"suite": "b2:1"},
+        "versions": {},
+        "endpoints": {},
+        "planned": 2,
+        "n_cases": 0,
+        "started_at": WHEN.isoformat(),
+    }
+    return Manifest(**{**base, **fields})
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    cases = (a_case(f"c{number}", question=f"{number}?") for number in range(3))
+    return create_run(
+        tmp_path / "sums" / "20261123T120000Z-abc123", manifest(), "name: sums\n", cases
+    )
+
+
+def entries(*results) -> list[Entry]:
+    return [Entry(result.trial.key, encode_row(response_row(result))) for result in results]
+
+
+def test_a_new_run_holds_its_cases_and_counts_them(folder):
+    assert [case.id for case in folder.cases()] == ["c0", "c1", "c2"]
+    assert next(folder.cases()).inputs == {"question": "0?"}
+    stored = folder.manifest()
+    assert (stored.n_cases, stored.planned) == (3, 6)
+    assert stored.digests["dataset"].startswith("b2:")
+
+
+def test_a_run_whose_cases_fail_leaves_nothing_behind(tmp_path):
+    def broken():
+        yield a_case("c1")
+        raise ValueError("row 2")
+
+    with pytest.raises(ValueError, match="row 2"):
+        create_run(tmp_path / "sums" / "x", manifest(), "", broken())
+    assert not (tmp_path / "sums" / "x").exists()
+
+
+def test_outcomes_are_readable_before_and_after_sealing(folder):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(1), a_result(2, a_failure())))
+    before = folder.responses()
+    assert before.schema.equals(RESPONSES)
+    writer.seal()
+    assert len(folder.parts()) == 1
+    assert folder.responses().equals(before)
+    writer.commit(entries(a_result(3)))
+    assert folder.finished_keys() == {a_result(number).trial.key for number in (1, 2, 3)}
+    assert folder.finished_keys(with_failed=False) == {
+        a_result(number).trial.key for number in (1, 3)
+    }
+    writer.close(manifest(status="complete"), is_complete=True)
+    assert not list(folder.path.glob("journal*"))
+    assert folder.responses(["trial_key"]).num_rows == 3
+
+
+def test_what_is_unknown_is_null(folder):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(1, a_failure())))
+    row = folder.responses().to_pylist()[0]
+    assert row["status"] == "failed" and row["error_kind"] == "server_error"
+    for column in (
+        "text",
+        "input_tokens",
+        "thinking_tokens",
+        "cost_usd",
+        "stop_reason",
+        "first_token_s",
+    ):
+        assert row[column] is None
+    assert row["attempts"][0]["status"] == 500
+    assert row["started_at"] == WHEN
+    writer.abandon()
+
+
+def test_killed_between_sealing_and_forgetting_nothing_is_doubled(folder, monkeypatch):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(1), a_result(2)))
+    monkeypatch.setattr(writer._journal, "remove", lambda keys: None)
+    writer.seal()  # the part is there, the journal still has its rows: as after a kill
+    writer.abandon()
+    assert folder.responses().num_rows == 2
+    again = RunWriter(folder)
+    again.commit(entries(a_result(3)))
+    again.seal()
+    again.abandon()
+    keys = [key for part in folder.parts() for key in pq.read_table(part)["trial_key"].to_pylist()]
+    assert sorted(keys) == sorted(a_result(number).trial.key for number in (1, 2, 3))
+
+
+def test_an_answer_replaces_an_earlier_failure_everywhere(folder):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(1, a_failure()), a_result(2)))
+    writer.seal()
+    later = replace(a_result(1, a_response("12")), started_at=WHEN + timedelta(seconds=9))
+    writer.commit(entries(later))
+    assert folder.responses(["status"])["status"].to_pylist() == ["ok", "ok"]
+    writer.close(manifest(status="complete"), is_complete=True)
+    keys = [key for part in folder.parts() for key in pq.read_table(part)["trial_key"].to_pylist()]
+    assert sorted(keys) == sorted(a_result(number).trial.key for number in (1, 2))
+
+
+def test_sealing_happens_by_size(folder, monkeypatch):
+    monkeypatch.setattr(runs_module, "SEAL_ROWS", 10)
+    writer = RunWriter(folder)
+    for number in range(25):
+        writer.commit(entries(a_result(number)))
+    assert len(folder.parts()) == 2
+    assert len(folder.finished_keys()) == 25
+    writer.abandon()
+
+
+def test_text_that_utf8_cannot_hold_is_kept_as_far_as_it_can(folder):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(1, a_response("a\ud800b\x00\u202e🎉"))))
+    writer.seal()
+    assert folder.responses(["text"])["text"].to_pylist() == ["a?b\x00\u202e🎉"]
+    writer.abandon()
+
+
+def test_one_writer_a_run_and_the_lock_dies_with_its_process(folder):
+    program = (
+        "import sys, pathlib; from evalkit.store.runs import RunFolder, RunWriter;"
+        f"writer = RunWriter(RunFolder(pathlib.Path({str(folder.path)!r}))); print('held', flush=True);"
+        "sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StoreError, match=f"being written by process {holder.pid}"):
+        RunWriter(folder)
+    holder.kill()
+    holder.communicate()
+    RunWriter(folder).abandon()
+
+
+def test_a_damaged_part_is_named(folder):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(1)))
+    writer.seal()
+    writer.abandon()
+    part = folder.parts()[0]
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(StoreError, match="part-00000.parquet"):
+        folder.responses()
+
+
+def test_a_folder_that_refuses_is_told(tmp_path):
+    (tmp_path / "sums").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match="cannot be written"):
+        create_run(tmp_path / "sums" / "x", manifest(), "", [a_case()])
+
+
+def test_runs_are_found_by_path_name_id_and_age(tmp_path):
+    made = [
+        create_run(
+            tmp_path / name / f"2026112{day}T000000Z-{run_id}",
+            manifest(run_id=run_id),
+            "",
+            [a_case()],
+        )
+        for name, day, run_id in (
+            ("sums", 1, "aaa111"),
+            ("sums", 2, "abb222"),
+            ("caps", 3, "ccc333"),
+        )
+    ]
+    paths = [run.path for run in made]
+    assert [run.path for run in list_runs(tmp_path)] == paths
+
+    def found(reference: str):
+        return find_run(reference, tmp_path).path
+
+    assert found("latest") == paths[2]
+    assert found("latest~1") == paths[1]
+    assert found("sums") == paths[1]
+    assert found("sums~1") == paths[0]
+    assert found("ccc") == paths[2]
+    assert found(str(paths[0])) == paths[0]
+    assert found(paths[0].name) == paths[0]
+    with pytest.raises(StoreError, match="fits several runs"):
+        found("a")
+    with pytest.raises(UnknownRun) as caught:
+        found("zzz")
+    assert "caps/20261123T000000Z-ccc333" in caught.value.hint
+    with pytest.raises(UnknownRun):
+        found("latest~3")
+
+
+def test_a_newer_format_and_a_damaged_manifest_are_told(folder):
+    path = folder.path / "manifest.json"
+    good = path.read_text()
+    path.write_text(good.replace('"format": 1', '"format": 99'))
+    with pytest.raises(StoreError, match="newer than this evalkit"):
+        folder.manifest()
+    path.write_text(good[:40])
+    with pytest.raises(StoreError, match="damaged"):
+        folder.manifest()
