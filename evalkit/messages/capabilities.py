@@ -184,7 +184,7 @@ def _effort_problems(model: str, thinking: Thinking, known: Capabilities) -> lis
 def _room_problems(
     model: str, thinking: Thinking, answer_tokens: int, known: Capabilities
 ) -> list[str]:
-    """Too many tokens to write. Retired models live on at gateways, which have limits of their own."""
+    """More tokens than it writes. A retired model lives on at gateways, which have their limits."""
     budget = thinking.budget_tokens or 0 if thinking.mode == "budget" else 0
     most = known.max_output_tokens
     if most is None or known.lifecycle == "retired" or answer_tokens + budget <= most:

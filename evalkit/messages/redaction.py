@@ -20,8 +20,8 @@ _SECRETS = re.compile(
 _NAMED = re.compile(
     r"""
     (\bbearer\s+)(?:(?=[\w.~+/=*-]*[\d*])[\w.~+/=*-]{6,}|[\w.~+/=*-]{20,})
-    | (\b(?:x-api-key|api[_-]?key|authorization|auth[_-]?token|access[_-]?token)["']?\s*[:=]\s*
-        ["']?(?:(?:bearer|basic)\s+)?)[^\s"',;}]{4,}
+    | (\b(?:x-api-key|api[_-]?key|authorization|auth[_-]?token|access[_-]?token)\\?["']?\s*[:=]\s*
+        \\?["']?(?:(?:bearer|basic)\s+)?)[^\s"',;}]{4,}
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -20,6 +20,15 @@ from evalkit.messages.redaction import one_line, redact
 from evalkit.messages.usage import read_usage
 from evalkit.types import Response
 
+__all__ = [
+    "malformed",
+    "parse_error",
+    "parse_error_event",
+    "parse_response",
+    "read_message",
+    "redact",
+]
+
 
 def parse_response(body: bytes | Mapping[str, Any], *, secrets: Sequence[str] = ()) -> Response:
     """A whole, unstreamed answer. Nothing in the error texts shows any of ``secrets``.
