@@ -13,6 +13,7 @@ from html import escape
 
 from evalkit.analysis.results import Comparison, CurvePoint, OutcomeClass, ThinkingCurve
 from evalkit.report import format as fmt
+from evalkit.report.contests import Contest
 from evalkit.report.names import Names, thinking_tick
 from evalkit.stats.estimates import Estimate
 
@@ -69,28 +70,30 @@ def thinking_curves(curves: Sequence[ThinkingCurve], names: Names) -> str:
     )
 
 
-def differences(comparisons: Sequence[Comparison], names: Names) -> str:
-    """Each comparison's difference and interval against zero and the margin, by baseline."""
-    drawn = [one for one in comparisons if one.difference.value is not None]
+def differences(found: Sequence[Contest]) -> str:
+    """Each comparison's difference and interval against zero and the margin, by contest."""
+    drawn = [one for contest in found for one in contest.comparisons if _is_measured(one)]
     x = _difference_scale(drawn)
     margin = max((one.margin for one in drawn), default=0.0)
     rows, told = [], []
     at = float(_TOP)
-    baseline = None
-    for one in drawn:
-        if one.baseline != baseline:
-            baseline = one.baseline
-            against = f"from {fmt.shortened(names[baseline].short, 44)} to"
-            rows.append(_label(16, at + 24, against, style="axis halo"))
+    for contest in found:
+        measured = [one for one in contest.comparisons if _is_measured(one)]
+        if measured:
+            heading = fmt.shortened(contest.heading, 54)
+            rows.append(_label(16, at + 24, heading, style="axis halo"))
             at += 34
-        rows.append(_difference_row(one, names, x, at))
-        at += 56
-        told.append(
-            f"{names[one.candidate].short} against {names[one.baseline].short}: "
-            f"{_difference_words(one)}, {one.verdict}."
-        )
+        for one in measured:
+            rows.append(_difference_row(one, contest.label(one), x, at))
+            told.append(f"{contest.heading}: {contest.label(one)} {_difference_words(one)},")
+            told.append(f"{one.verdict}.")
+            at += 56
     axes = _margin_band(x, margin, _TOP, at) + _difference_axis(x, at)
     return _svg("forest", at + 58, "Differences with the baseline", " ".join(told), [axes, *rows])
+
+
+def _is_measured(one: Comparison) -> bool:
+    return one.difference.value is not None
 
 
 def score_bar(estimate: Estimate) -> str:
@@ -314,12 +317,11 @@ def _difference_axis(x: _Scale, bottom: float) -> str:
     return "".join(parts)
 
 
-def _difference_row(one: Comparison, names: Names, x: _Scale, top: float) -> str:
+def _difference_row(one: Comparison, label: str, x: _Scale, top: float) -> str:
     difference, at = one.difference, top + 40
-    name = fmt.shortened(names.apart(one.candidate, one.baseline), 32)
     kind = f"v-{one.verdict.replace(' ', '-')}"
     parts = [
-        _label(16, top + 22, name, style="halo"),
+        _label(16, top + 22, fmt.shortened(label, 32), style="halo"),
         _label(WIDTH - 16, top + 22, _difference_words(one), "end", "halo value"),
     ]
     if difference.low is not None and difference.high is not None:

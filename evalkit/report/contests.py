@@ -27,15 +27,20 @@ _DUEL_WORDS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Comparisons that belong together. ``say`` names a candidate within this contest."""
+    """Comparisons that belong together.
+
+    ``heading`` stands over them in a table or chart; there ``label`` names a candidate, and
+    ``say`` does in a sentence.
+    """
 
     comparisons: tuple[Comparison, ...]
+    heading: str
+    label: Callable[[Comparison], str]
     say: Callable[[Comparison], str]
 
     def of(self, *verdicts: Verdict) -> list[Comparison]:
-        """Those with one of these verdicts, the largest difference first."""
-        found = [one for one in self.comparisons if one.verdict in verdicts]
-        return sorted(found, key=lambda one: -abs(one.difference.value or 0))
+        """Those with one of these verdicts."""
+        return [one for one in self.comparisons if one.verdict in verdicts]
 
     def phrases(self, comparisons: Sequence[Comparison]) -> str:
         """The candidates by name, or how many there are besides the first ones."""
@@ -45,13 +50,14 @@ class Contest:
         return fmt.listed(names)
 
     def proven(self) -> list[Comparison]:
-        """What is proven better, or if nothing is, what is proven worse."""
-        return (self.of("superior") or self.of("inferior"))[:_NAMED]
+        """What is proven better, or if nothing is, what is proven worse; the largest first."""
+        found = self.of("superior") or self.of("inferior")
+        return sorted(found, key=_size, reverse=True)[:_NAMED]
 
     def largest(self) -> Comparison | None:
         """The comparison with the largest difference seen, proven or not."""
-        measured = [one for one in self.of(*VERDICTS) if one.difference.value is not None]
-        return measured[0] if measured else None
+        measured = [one for one in self.comparisons if one.difference.value is not None]
+        return max(measured, key=_size, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +141,10 @@ class Race(Contest):
 
 @dataclass(frozen=True, slots=True)
 class Duel(Contest):
-    """``one`` prompt or model against ``other`` at several settings; ``where`` says what is shared.
-
-    The suite's own names stand in it as they are.
-    """
+    """``one`` prompt or model against ``other`` at several settings."""
 
     one: str
     other: str
-    where: str
-
-    @property
-    def who(self) -> str:
-        """Both by name."""
-        return f"{self.one} against {self.other}{self.where}"
 
     def won(self) -> str:
         """With which settings the one is better, worse, as good, and not settled."""
@@ -157,57 +154,68 @@ class Duel(Contest):
             if (found := self.of(verdict))
         ]
         if len(self.of("inconclusive")) == len(self.comparisons):
-            return f"{self.who}: not settled with any setting."
+            return f"{self.heading}: not settled with any setting."
         if len(self.of("too few")) == len(self.comparisons):
-            return f"{self.who}: too few cases with any setting."
-        return f"{self.who}: {'; '.join(told)}."
+            return f"{self.heading}: too few cases with any setting."
+        return f"{self.heading}: {'; '.join(told)}."
 
     def amount(self, means: dict[str, str]) -> str:
         """How large the proven differences are, or the largest one seen."""
         told = [f"{_amount(one)} with {self.say(one)}" for one in self.proven()]
         if told:
-            return f"{self.who}: {fmt.listed(told)}."
+            return f"{self.heading}: {fmt.listed(told)}."
         largest = self.largest()
         if largest is None:
-            return f"{self.who}: no difference could be measured."
+            return f"{self.heading}: no difference could be measured."
         return (
-            f"{self.who}: the largest difference seen is {_amount(largest)} with "
+            f"{self.heading}: the largest difference seen is {_amount(largest)} with "
             f"{self.say(largest)}{_chance(largest)}"
         )
 
     def advice(self) -> str:
         """What the verdicts call for."""
-        better, worse = self.of("superior"), self.of("inferior")
-        if better and not worse:
-            return f"{self.who}: prefer {self.one}."
-        if worse and not better:
-            return f"{self.who}: prefer {self.other}."
-        if better:
-            return f"{self.who}: choose by setting."
-        return f"{self.who}: nothing speaks for a change yet."
+        told = [
+            f"prefer {side} with {self.phrases(found)}"
+            for side, found in (
+                (self.one, self.of("superior")),
+                (self.other, self.of("inferior")),
+            )
+            if found
+        ]
+        return f"{self.heading}: {'; '.join(told) or 'nothing speaks for a change yet'}."
 
 
-def contests(analysis: Analysis, names: Names) -> list[Race | Duel]:
-    """The leading scorer's comparisons as contests, races first, in the order of the analysis."""
+def contests(analysis: Analysis, scorer: str | None, names: Names) -> list[Race | Duel]:
+    """One scorer's comparisons as contests, races first, in the order of the analysis."""
     variants = {variant.variant: variant for variant in analysis.variants}
     races: dict[str, list[Comparison]] = {}
     duels: dict[tuple[str, str, str], list[Comparison]] = {}
     for one in analysis.comparisons:
-        if one.scorer != analysis.leading_scorer:
+        if one.scorer != scorer:
             continue
         sides = _sides(variants.get(one.candidate), variants.get(one.baseline), names)
         if sides:
             duels.setdefault(sides, []).append(one)
         else:
             races.setdefault(one.baseline, []).append(one)
-
-    def setting(one: Comparison) -> str:
-        return thinking_phrase(variants[one.candidate].thinking)
-
     return [
         *(_race(baseline, found, variants, names) for baseline, found in races.items()),
-        *(Duel(tuple(found), setting, *sides) for sides, found in duels.items()),
+        *(_duel(sides, found, variants) for sides, found in duels.items()),
     ]
+
+
+def _duel(
+    sides: tuple[str, str, str], found: list[Comparison], variants: dict[str, VariantSummary]
+) -> Duel:
+    one, other, where = sides
+    return Duel(
+        tuple(found),
+        f"{one} against {other}{where}",
+        lambda comparison: fmt.name(variants[comparison.candidate].thinking.key),
+        lambda comparison: thinking_phrase(variants[comparison.candidate].thinking),
+        one,
+        other,
+    )
 
 
 def _sides(
@@ -239,14 +247,21 @@ def _race(
     def say(key: str) -> str:
         return thinking_phrase(variants[key].thinking) if is_ours else names[key].phrase
 
+    against = f"against {say(baseline) if is_ours else names[baseline].short}"
     return Race(
         tuple(found),
+        f"{where}, {against}" if where else against,
+        lambda one: names.apart(one.candidate, one.baseline),
         lambda one: say(one.candidate),
         say(baseline),
         where,
         "setting" if is_ours else names.noun,
         is_ours,
     )
+
+
+def _size(comparison: Comparison) -> float:
+    return abs(comparison.difference.value or 0.0)
 
 
 def _be(comparisons: Sequence[Comparison]) -> str:

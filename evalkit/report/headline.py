@@ -30,7 +30,8 @@ class Headline:
 def headline(analysis: Analysis) -> tuple[Headline, ...]:
     """The answers to the five questions, in their order."""
     names = Names(analysis.variants)
-    found = contests(analysis, names)
+    found = contests(analysis, analysis.leading_scorer, names)
+    found.sort(key=lambda contest: not contest.proven())
     return (
         Headline("What won?", tuple(_won(analysis, found))),
         Headline("By how much?", tuple(_by_how_much(analysis, names, found))),
@@ -46,8 +47,10 @@ def _won(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
     for contest in found[:_TOLD]:
         yield contest.won()
     if len(found) > _TOLD:
-        more = sum(len(contest.comparisons) for contest in found[_TOLD:])
-        yield f"{fmt.count(more, 'further comparison')} in the table."
+        more = [one for contest in found[_TOLD:] for one in contest.comparisons]
+        settled = sum(one.verdict in ("superior", "inferior") for one in more)
+        proven = f"{settled} of them proven" if settled else "none of them proven"
+        yield f"{fmt.count(len(more), 'further comparison')} in the table, {proven}."
 
 
 def _why_nothing_won(analysis: Analysis) -> str:

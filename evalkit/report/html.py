@@ -21,14 +21,15 @@ from evalkit.analysis.results import (
     OUTCOME_CLASSES,
     Analysis,
     OutcomeClass,
-    TagScore,
     VariantSummary,
 )
 from evalkit.errors import FAILURES
 from evalkit.report import charts
 from evalkit.report import format as fmt
+from evalkit.report.contests import contests
 from evalkit.report.names import Names, thinking_phrase
 from evalkit.report.report import Report
+from evalkit.stats.estimates import Estimate
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,18 +54,22 @@ def render(report: Report) -> str:
     """The page as text; write it as UTF-8."""
     environment = _environment()
     style, script = _source(environment, "report.css"), _source(environment, "report.js")
-    analysis = report.analysis
+    analysis, names = report.analysis, Names(report.analysis.variants)
     return environment.get_template("report.html.j2").render(
         report=report,
         analysis=analysis,
         provenance=report.provenance,
-        names=Names(analysis.variants),
+        names=names,
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
         outcome_columns=_outcome_columns(analysis),
+        contests={
+            scorer: contests(analysis, scorer, names)
+            for scorer in dict.fromkeys(one.scorer for one in analysis.comparisons)
+        },
         shown=_shown(analysis),
-        tag_rows=_tag_rows(analysis),
+        tags=_tags(analysis),
         n_tags=len({score.tag for score in analysis.tags}),
         case_tags=_case_tags(report),
         failures=list(_failures(analysis.variants)),
@@ -89,12 +94,12 @@ def anchor(case_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class TagRow:
-    """One tag and each variant's mean on it, None where a variant has none; ``n`` cases."""
+class TagColumn:
+    """One tag, how many cases carry it, and the variants' means on them."""
 
     tag: str
     n: int
-    scores: tuple[TagScore | None, ...]
+    means: dict[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,20 +182,16 @@ def _outcome_columns(analysis: Analysis) -> list[OutcomeClass]:
     return [name for name in OUTCOME_CLASSES if any(counts.get(name) for counts in found)]
 
 
-def _tag_rows(analysis: Analysis) -> list[TagRow]:
+def _tags(analysis: Analysis) -> list[TagColumn]:
     """The tags with the most cases, the largest first."""
-    by_tag: dict[str, dict[str, TagScore]] = {}
+    by_tag: dict[str, dict[str, Estimate]] = {}
     for score in analysis.tags:
-        by_tag.setdefault(score.tag, {})[score.variant] = score
-    rows = [
-        TagRow(
-            tag,
-            max(score.mean.units for score in scores.values()),
-            tuple(scores.get(variant.variant) for variant in analysis.variants),
-        )
-        for tag, scores in by_tag.items()
+        by_tag.setdefault(score.tag, {})[score.variant] = score.mean
+    columns = [
+        TagColumn(tag, max(mean.n for mean in means.values()), means)
+        for tag, means in by_tag.items()
     ]
-    return sorted(rows, key=lambda row: -row.n)[:MAX_TAGS]
+    return sorted(columns, key=lambda column: -column.n)[:MAX_TAGS]
 
 
 def _shown(analysis: Analysis) -> Shown:
@@ -204,7 +205,7 @@ def _shown(analysis: Analysis) -> Shown:
         per_right=any(summary.cost_per_right_usd is not None for summary in leading),
         first_token=any(one.first_token_p50_s is not None for one in analysis.variants),
         thinking=any(one.thinking_tokens_mean is not None for one in analysis.variants),
-        notes=any(any(one.notes) for one in analysis.comparisons),
+        notes=any(one.notes or one.needs_cases for one in analysis.comparisons),
     )
 
 

@@ -58,10 +58,10 @@ class Names:
     """Names of all variants of a run, told apart by what differs and by nothing else."""
 
     def __init__(self, variants: Sequence[VariantSummary]) -> None:
-        several = len(variants) > 1
-        self.has_prompts = several and len({variant.prompt for variant in variants}) > 1
-        self.has_models = several and len({variant.model for variant in variants}) > 1
-        self.has_thinking = not several or len({variant.thinking for variant in variants}) > 1
+        self.has_prompts = len({variant.prompt for variant in variants}) > 1
+        self.has_models = len({variant.model for variant in variants}) > 1
+        self.has_thinking = len({variant.thinking for variant in variants}) > 1
+        self._variants = tuple(variants)
         self._by_key = {variant.variant: self._name(variant) for variant in variants}
         self._parts = {
             variant.variant: (variant.prompt, variant.model, variant.thinking.key)
@@ -80,6 +80,18 @@ class Names:
             return self[candidate].short
         differing = [fmt.name(a) for a, b in zip(one, other, strict=True) if a != b]
         return "/".join(differing)
+
+    def grouped(self) -> list[tuple[str, list[tuple[str, VariantSummary]]]]:
+        """All variants with a label each, under the prompt and model that their settings share.
+
+        Where thinking is not one of several axes there is one group without a heading.
+        """
+        groups: dict[str, list[tuple[str, VariantSummary]]] = {}
+        for variant in self._variants:
+            group = self.group(variant.prompt, variant.model) if self.has_thinking else ""
+            label = fmt.name(variant.thinking.key) if group else self[variant.variant].short
+            groups.setdefault(group, []).append((label, variant))
+        return list(groups.items())
 
     @property
     def noun(self) -> str:
@@ -100,7 +112,7 @@ class Names:
             return Name(key, key, key)
         parts = [fmt.name(variant.prompt)] if self.has_prompts else []
         parts += [fmt.name(variant.model)] if self.has_models else []
-        parts += [variant.thinking.key] if self.has_thinking else []
+        parts += [fmt.name(variant.thinking.key)] if self.has_thinking else []
         group = self.group(variant.prompt, variant.model)
         thinking = thinking_phrase(variant.thinking) if self.has_thinking else ""
         phrase = f"{group} with {thinking}" if group and thinking else group or thinking

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TextIO
 from evalkit.analysis.results import Analysis, Comparison, CurvePoint, VariantSummary
 from evalkit.errors import FAILURES
 from evalkit.report import format as fmt
+from evalkit.report.contests import contests
 from evalkit.report.names import Names
 from evalkit.report.report import Report
 from evalkit.stats.estimates import Estimate
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group, JustifyMethod, RenderableType
-    from rich.table import Table
+    from rich.console import Console, Group
     from rich.text import Text
 
 _MAX_WIDTH = 120
@@ -75,7 +75,7 @@ def _print(report: Report, console: Console) -> None:
         _lines(console, "Before you rely on this", "bold yellow")
         for warning in report.warnings:
             _lines(console, fmt.one_line(warning), indent=2)
-    sections: list[RenderableType] = [
+    sections = [
         _variants(analysis, names, console.width),
         *_curves(analysis, names, console.width),
         *_comparisons(analysis, names, console.width),
@@ -99,42 +99,43 @@ def _lines(console: Console, text: str, style: str = "", indent: int = 0) -> Non
     console.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
 
 
-def _variants(analysis: Analysis, names: Names, width: int) -> Table:
-    scorer = analysis.leading_scorer
+def _variants(analysis: Analysis, names: Names, width: int) -> Group:
+    """All variants with score, cost, time and losses."""
     columns = ["Variant", "Score", "Interval", "n", "Cost", "p50", "Out", "Cut", "Fail"]
-    rows = []
-    for variant in analysis.variants:
-        summary = variant.scores.get(scorer) if scorer else None
-        rows.append(
-            [
-                names[variant.variant].short,
-                fmt.score(summary.mean) if summary else fmt.UNKNOWN,
-                (fmt.interval(summary.mean) if summary else "") or fmt.UNKNOWN,
-                f"{variant.n_answered:,}",
-                fmt.money(variant.cost_usd),
-                fmt.seconds(variant.elapsed_p50_s),
-                fmt.tokens(variant.output_tokens_mean),
-                f"{variant.n_truncated:,}",
-                f"{variant.n_failed:,}",
-            ]
-        )
-    return _table(columns, rows, width)
+    sections = [
+        (group, [[label, *_variant_cells(one, analysis.leading_scorer)] for label, one in found])
+        for group, found in names.grouped()
+    ]
+    return _table(columns, sections, width)
 
 
-def _comparisons(analysis: Analysis, names: Names, width: int) -> Iterator[Table]:
-    """One table a scorer; candidates stand indented under their baseline."""
+def _variant_cells(variant: VariantSummary, scorer: str | None) -> list[str]:
+    summary = variant.scores.get(scorer) if scorer else None
+    return [
+        fmt.score(summary.mean) if summary else fmt.UNKNOWN,
+        (fmt.interval(summary.mean) if summary else "") or fmt.UNKNOWN,
+        f"{variant.n_answered:,}",
+        fmt.money(variant.cost_usd),
+        fmt.seconds(variant.elapsed_p50_s),
+        fmt.tokens(variant.output_tokens_mean),
+        f"{variant.n_truncated:,}",
+        f"{variant.n_failed:,}",
+    ]
+
+
+def _comparisons(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
+    """One table a scorer; candidates stand under their contest."""
     for scorer in dict.fromkeys(one.scorer for one in analysis.comparisons):
-        found = [one for one in analysis.comparisons if one.scorer == scorer]
         title = "Difference" if scorer == analysis.leading_scorer else fmt.name(scorer)
         columns = [title, "Points", "Interval", "Verdict", "W/L/T", "Needs"]
-        rows = []
-        for before, one in zip([None, *found], found, strict=False):
-            if before is None or one.baseline != before.baseline:
-                rows.append([f"from {names[one.baseline].short} to", "", "", "", "", ""])
-            rows.append([f"  {names.apart(one.candidate, one.baseline)}", *_difference_cells(one)])
-        if not any(row[-1] for row in rows):
-            columns, rows = columns[:-1], [row[:-1] for row in rows]
-        yield _table(columns, rows, width, verdicts=3)
+        sections = [
+            (
+                contest.heading,
+                [[contest.label(one), *_difference_cells(one)] for one in contest.comparisons],
+            )
+            for contest in contests(analysis, scorer, names)
+        ]
+        yield _table(columns, sections, width, verdicts=3)
 
 
 def _difference_cells(one: Comparison) -> list[str]:
@@ -148,31 +149,56 @@ def _difference_cells(one: Comparison) -> list[str]:
 
 
 def _table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, verdicts: int = 0
-) -> Table:
-    """Names first, cut in the middle to what the other columns leave; numbers to the right.
+    columns: Sequence[str],
+    sections: Sequence[tuple[str, Sequence[Sequence[str]]]],
+    width: int,
+    verdicts: int = 0,
+) -> Group:
+    """Rows under the headings of their sections; an empty heading is left out.
 
-    ``verdicts`` is the column that holds verdicts. The last columns give way where it is narrow.
+    Names come first, cut in the middle to what the other columns leave; numbers stand to the
+    right; ``verdicts`` is the column that holds verdicts. Where it is narrow the last columns give
+    way.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.cells import cell_len
+    from rich.console import Group
     from rich.text import Text
 
-    widths = [max(len(row[at]) for row in [columns, *rows]) for at in range(len(columns))]
-    while len(widths) > 3 and sum(widths[1:]) + 2 * len(widths) + _MIN_NAME > width:
+    rows = [
+        [f"  {name}" if heading else name, *others]
+        for heading, found in sections
+        for name, *others in found
+    ]
+    widths = [max(cell_len(row[at]) for row in [columns, *rows]) for at in range(len(columns))]
+    while len(widths) > 3 and _MIN_NAME + sum(widths[1:]) + 2 * (len(widths) - 1) > width:
         widths.pop()
-    left = max(_MIN_NAME, width - sum(widths[1:]) - 2 * (len(widths) - 1))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for at, column in enumerate(columns[: len(widths)]):
-        side: JustifyMethod = "left" if at in (0, verdicts) else "right"
-        table.add_column(Text(column), justify=side, no_wrap=at > 0, overflow="fold")
-    for name, *others in rows:
-        shown = others[: len(widths) - 1]
-        cells = [Text(fmt.shortened(name, left)), *(Text(other) for other in shown)]
-        if 0 < verdicts < len(cells):
-            cells[verdicts].stylize(_VERDICT_STYLES.get(cells[verdicts].plain, ""))
-        table.add_row(*cells)
-    return table
+    widths[0] = min(widths[0], max(_MIN_NAME, width - sum(widths[1:]) - 2 * (len(widths) - 1)))
+    total = sum(widths) + 2 * (len(widths) - 1)
+    lines = [_row(columns, widths, verdicts, "bold"), Text("─" * total, style="dim")]
+    rest = iter(rows)
+    for heading, found in sections:
+        if heading:
+            lines.append(Text(fmt.shortened(heading, width), style="dim"))
+        lines += [_row(next(rest), widths, verdicts) for _ in found]
+    return Group(*lines)
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], verdicts: int, style: str = "") -> Text:
+    from rich.cells import cell_len, set_cell_size
+    from rich.text import Text
+
+    line = Text(style=style, no_wrap=True)
+    for at, (cell, width) in enumerate(zip(cells, widths, strict=False)):
+        if at:
+            line.append("  ")
+        if at == 0:
+            line.append(set_cell_size(fmt.shortened(cell, width), width))
+        elif at == verdicts:
+            line.append(cell, style=_VERDICT_STYLES.get(cell, ""))
+            line.append(" " * (width - cell_len(cell)))
+        else:
+            line.append(" " * (width - cell_len(cell)) + cell)
+    return line
 
 
 def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
