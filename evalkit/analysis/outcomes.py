@@ -59,6 +59,7 @@ def grade(trials: Trials, scorer: str) -> Graded:
         ("infra_error", ~trials.is_answered),
         ("right", value == 1),
         ("partial", value > 0),
+        ("unscored", _is_ungradable(trials, is_graded)),
         ("truncated", trials.is_truncated),
         ("refused", trials.is_refused),
         ("no_text", ~trials.has_text),
@@ -73,6 +74,18 @@ def grade(trials: Trials, scorer: str) -> Graded:
     is_credited = np.isin(outcome, [_CODE["right"], _CODE["partial"]])
     score = np.where(is_missing, np.nan, np.where(is_credited, value, 0.0))
     return Graded(scorer, outcome, score)
+
+
+def _is_ungradable(trials: Trials, is_graded: BoolArray) -> BoolArray:
+    """Trials of cases that the scorer could grade no answer of, not even a whole one.
+
+    Where a case has no target, for example, a cut answer is as little wrong as any other.
+    """
+    is_whole = trials.is_answered & trials.has_text & ~trials.is_truncated & ~trials.is_refused
+    n_cases = len(trials.cases.ids)
+    n_whole = np.bincount(trials.case[is_whole], minlength=n_cases)
+    n_graded = np.bincount(trials.case[is_graded], minlength=n_cases)
+    return np.asarray(((n_whole > 0) & (n_graded == 0))[trials.case], dtype=np.bool_)
 
 
 def count_outcomes(trials: Trials, graded: Graded, variant: int) -> dict[OutcomeClass, int]:

@@ -186,6 +186,15 @@ def test_a_verdict_that_missing_trials_could_overturn_says_so() -> None:
     assert "fragile: the verdict depends on 8 missing trials" in comparison.notes
 
 
+def test_missing_trials_of_the_baseline_count_as_much() -> None:
+    old, new = discordant(24, 10, 166)
+    comparison = compared(old + ["timeout"] * 8, new + [0.0] * 8)
+    assert comparison.verdict == "superior"
+    assert "fragile: the verdict depends on 8 missing trials" in comparison.notes
+    # Had the baseline failed there, the candidate would only gain.
+    assert "fragile" not in " ".join(compared(old + ["timeout"] * 8, new + [1.0] * 8).notes)
+
+
 def test_bounds_of_a_missing_sample_reach_no_further_than_its_case() -> None:
     # One of four samples is missing in each of ten cases: a quarter of each is at stake.
     old, new = [1.0, 0.0, 1.0, 0.0] * 200, [1.0, 1.0, 1.0, 0.0] * 200

@@ -71,6 +71,16 @@ def test_classes_add_up_to_what_was_asked(grades: list[Any], more_planned: int) 
     assert outcomes["not_run"] == grades.count("not_run") + more_planned
 
 
+def test_a_cut_answer_is_not_wrong_where_no_answer_can_be_graded() -> None:
+    cut = {"stop_reason": "max_tokens", "value": None}
+    # Nobody can be graded on the first case; on the second somebody can.
+    trials = run_of({OFF: [None, 1.0], variant(8): [cut, cut]})
+    graded = grade(trials, "number")
+    assert [OUTCOME_CLASSES[code] for code in graded.outcome] == [
+        *("unscored", "right", "unscored", "truncated"),
+    ]
+
+
 def test_bounds_put_what_is_missing_at_0_and_at_1() -> None:
     trials = run_of({OFF: [1.0, "timeout", None, 0.0, "not_found", "timeout"]}, samples=2)
     scores = case_scores(trials, grade(trials, "number"))

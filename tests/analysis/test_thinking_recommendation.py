@@ -114,6 +114,13 @@ def test_the_walk_ends_at_the_first_that_is_not_proven() -> None:
     assert curve.recommended == "think-128"
 
 
+def test_small_steps_down_do_not_add_up_unseen() -> None:
+    # Each setting is proven to be within two points of the next, but off not of the dearest.
+    off, small, large = shares(0.67, 0.685, 0.7, n=4000)
+    assert curve_of({"off": off, 8: small}).recommended == "off"
+    assert curve_of({"off": off, 8: small, 128: large}).recommended == "think-8"
+
+
 def test_without_proof_the_best_seen_is_named_as_such() -> None:
     off = [1.0] * 15 + [0.0] * 35
     small = [1.0] * 30 + [0.0] * 20

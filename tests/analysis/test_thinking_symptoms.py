@@ -90,6 +90,19 @@ def test_settings_told_apart_by_tokens_are_no_null_arm() -> None:
     assert notes_of({64: small, 128: large}) == []
 
 
+def test_widely_varying_tokens_do_not_make_a_null_arm() -> None:
+    # A fifth more on average; that chance may have done it does not make the settings one.
+    rng = np.random.default_rng(11)
+    few, more = (
+        [int(one) for one in rng.permutation(np.linspace(1, 2 * mean, 60))] for mean in (100, 120)
+    )
+    right = mixed()
+    small = rows(right, output_tokens=40, thinking_tokens=few)
+    large = rows(right, output_tokens=40, thinking_tokens=more)
+    notes = notes_of({64: small, 128: large})
+    assert not any("cannot be told apart" in note for note in notes)
+
+
 def test_settings_told_apart_by_score_are_no_null_arm() -> None:
     small = rows([0.0] * 30 + [1.0] * 30, output_tokens=40, thinking_tokens=30)
     large = rows([1.0] * 60, output_tokens=40, thinking_tokens=30)
