@@ -109,6 +109,7 @@ class Shown:
     per_right: bool
     first_token: bool
     thinking: bool
+    refused: bool
     notes: bool
 
 
@@ -205,6 +206,7 @@ def _shown(analysis: Analysis) -> Shown:
         per_right=any(summary.cost_per_right_usd is not None for summary in leading),
         first_token=any(one.first_token_p50_s is not None for one in analysis.variants),
         thinking=any(one.thinking_tokens_mean is not None for one in analysis.variants),
+        refused=any(one.n_refused for one in analysis.variants),
         notes=any(one.notes or one.needs_cases for one in analysis.comparisons),
     )
 
