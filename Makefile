@@ -1,15 +1,18 @@
-# Two commands: `make demo` (the main job on a real local model) and `make test`.
-PYTHON ?= python3.11
-PIP = .venv/bin/python -m pip --disable-pip-version-check
-LOCKED = $(PIP) install --quiet --require-hashes --no-deps
+# Two commands: `make demo` runs the main job on a real local model, `make test` checks everything.
 
-.PHONY: demo test test-all lint lock clean
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --retries 2 --timeout 20
+BROWSER = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: demo test lint format lock clean
 
 demo: .venv/.demo
-	.venv/bin/evalkit run configs/quickstart.yaml --yes
+	@.venv/bin/evalkit local-model fetch >/dev/null
+	@.venv/bin/evalkit run configs/quickstart.yaml --yes
 
-test: .venv/.dev lint
-	.venv/bin/python -m pytest
+test: lint browser
+	.venv/bin/evalkit local-model fetch
+	.venv/bin/python -m pytest --numprocesses 2
 
 lint: .venv/.dev
 	.venv/bin/ruff check .
@@ -17,24 +20,41 @@ lint: .venv/.dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+format: .venv/.dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
 
-.venv/.demo: .venv/bin/python .locks/demo.txt pyproject.toml
-	$(LOCKED) -r .locks/demo.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+.PHONY: browser
+browser:
+	@test -n "$(BROWSER)" || .ci/apt chromium
 
-.venv/.dev: .venv/bin/python .locks/dev.txt pyproject.toml
-	$(LOCKED) -r .locks/dev.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	touch $@ .venv/.demo
+# A virtual environment without pip is what Debian leaves behind when python3-venv is missing.
+.venv/bin/pip:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/apt python3.11 python3.11-venv
+	@$(PYTHON) -m venv --clear .venv
+
+# $(call install,LOCK): exactly the versions of a lock file, then evalkit itself.
+define install
+	@echo "Installing the packages of $(1) into .venv ..."
+	@{ $(PIP) install --require-hashes --no-deps --requirement $(1) \
+	   && $(PIP) install --no-deps --no-build-isolation --editable . ; } 2>.venv/install.log \
+	|| { echo "error: the packages of $(1) could not be installed; is a package index reachable? \
+	(details: .venv/install.log)" >&2 ; exit 2 ; }
+endef
+
+.venv/.demo: .venv/bin/pip .locks/demo.txt pyproject.toml
+	$(call install,.locks/demo.txt)
+	@touch $@
+
+.venv/.dev: .venv/bin/pip .locks/dev.txt pyproject.toml
+	$(call install,.locks/dev.txt)
+	@touch $@ .venv/.demo
 
 # Versions are chosen here and nowhere else; the files carry hashes and no index address.
 COMPILE = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
-lock: .venv/bin/python
-	$(PIP) install --quiet uv
+lock: .venv/bin/pip
+	$(PIP) install uv
 	$(COMPILE) --extra local --group build --output-file .locks/demo.txt
 	$(COMPILE) --extra local --extra serve --group dev --output-file .locks/dev.txt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,6 +29,9 @@ from evalkit.cli.options import (
     suite_path,
 )
 from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalkit.plan.estimate import PlanEstimate
 
 
 @click.command(name="run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,6 +85,7 @@ def command(
     from evalkit.pipeline.run import execute_run
     from evalkit.pipeline.start import discard_run, estimate_run, estimate_suite, start_run
     from evalkit.suite.load import load_suite
+    from evalkit.suite.schema import LOCAL
 
     env = environment(env_file)
     loaded = load_suite(
@@ -94,7 +99,7 @@ def command(
     estimate = estimate_run(folder, env)
     try:
         if not quiet:
-            say_price(estimate.expected_cost_usd, estimate.max_cost_usd, estimate.requests)
+            say_price(estimate, is_local=all(m.provider == LOCAL for m in loaded.suite.models))
         if not yes:
             confirm(estimate.expected_cost_usd, loaded.suite.budget.confirm_above_usd)
     except BaseException:
@@ -105,16 +110,22 @@ def command(
     return finish(outcome, out, as_json=as_json, quiet=quiet)
 
 
-def say_price(expected: float | None, most: float | None, requests: int) -> None:
+def say_price(estimate: PlanEstimate, *, is_local: bool) -> None:
     """What the run will cost, on stderr, before anything is sent."""
-    if expected is None or most is None:
-        click.echo(f"{requests:,} requests; no price is known for them.", err=True)
+    requests = f"{estimate.requests:,} requests"
+    expected, most = estimate.expected_cost_usd, estimate.max_cost_usd
+    if is_local:
+        click.echo(f"{requests} to the local model, at no charge.", err=True)
+    elif expected is None or most is None:
+        click.echo(f"{requests}; no price is known for them, so their cost is unknown.", err=True)
     else:
         click.echo(
-            f"{requests:,} requests, about ${expected:.2f}, at most ${most:.2f} "
+            f"{requests}, about ${expected:.2f}, at most ${most:.2f} "
             "if every answer used all its tokens.",
             err=True,
         )
+        if estimate.unpriced:
+            click.echo(f"  not counted, no price: {', '.join(estimate.unpriced[:4])}", err=True)
 
 
 def confirm(expected: float | None, above_usd: float) -> None:
@@ -124,6 +135,7 @@ def confirm(expected: float | None, above_usd: float) -> None:
     try:
         click.confirm("Go on?", abort=True, err=True)
     except click.Abort:
+        click.echo(err=True)
         raise UsageError(
             f"nothing was sent: about ${expected:.2f} was not agreed to",
             "Say yes with --yes, or make it smaller with --limit.",
