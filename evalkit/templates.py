@@ -29,7 +29,7 @@ class Template:
         except TemplateSyntaxError as error:
             raise TemplateError(
                 f"{where}, template line {error.lineno}: {error.message}",
-                "Check the braces; text that is no template goes between {% raw %} and {% endraw %}.",
+                "Check the braces; text that is no template goes into {% raw %} … {% endraw %}.",
             ) from error
         self.variables = frozenset(meta.find_undeclared_variables(tree))
 

@@ -43,7 +43,7 @@ def test_interrupted_once_it_finishes_what_is_in_flight(slow, slow_server, numbe
     process = slow.start("run", slow.suite(), "-y", "-j", "4", "--progress", "plain")
     wait_for_answers(slow_server, 8)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     summary = slow_server.summary()
     assert summary["aborted"] == 0

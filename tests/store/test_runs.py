@@ -145,7 +145,8 @@ def test_text_that_utf8_cannot_hold_is_kept_as_far_as_it_can(folder):
 def test_one_writer_a_run_and_the_lock_dies_with_its_process(folder):
     program = (
         "import sys, pathlib; from evalkit.store.runs import RunFolder, RunWriter;"
-        f"writer = RunWriter(RunFolder(pathlib.Path({str(folder.path)!r}))); print('held', flush=True);"
+        f"writer = RunWriter(RunFolder(pathlib.Path({str(folder.path)!r})));"
+        "print('held', flush=True);"
         "sys.stdin.read()"
     )
     holder = subprocess.Popen(
