@@ -34,7 +34,7 @@ Money = Annotated[float, Field(ge=0)]
 
 
 class ThinkingSpec(Section):
-    """A thinking setting; in short ``off``, ``default``, ``adaptive``, ``4096``, ``4k``, ``high``."""
+    """A thinking setting; in short ``off``, ``default``, ``adaptive``, ``4k``, ``high``."""
 
     mode: Literal["default", "off", "budget", "adaptive"] = "default"
     budget: Tokens | None = None
