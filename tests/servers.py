@@ -64,7 +64,7 @@ def simulated_server(*args: str | Path) -> Iterator[RunningServer]:
             options += ["--log", str(Path(folder, "requests.jsonl"))]
         log_path = Path(options[options.index("--log") + 1])
         errors = Path(folder, "stderr.txt")
-        command = [sys.executable, "-m", "evalkit.cli.serve", "--port", "0", *options]
+        command = [sys.executable, "-m", "evalkit", "serve", "--port", "0", *options]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         assert process.stdout is not None

@@ -46,6 +46,10 @@ def _list_faults(context: click.Context, _: click.Parameter, value: bool) -> Non
     "--consistency", default=0.5, show_default=True,
     help="Share of draws decided by the question alone, alike in every draw.",
 )  # fmt: skip
+@click.option(
+    "--effect", "effects", multiple=True, metavar="TEXT=DELTA",
+    help="Add to the skill where TEXT is in the model, system or user turn, repeatable.",
+)  # fmt: skip
 @click.option("--latency", default=0.0, show_default=True, help="Mean seconds to the first token.")
 @click.option("--sigma", default=0.0, show_default=True, help="Lognormal spread of the latency.")
 @click.option(
@@ -82,9 +86,10 @@ def command(host: str, port: int, **options: object) -> None:
     try:
         from evalkit.server.listen import serve
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
-        raise UsageError(f"evalkit serve needs {error.name}", hint=_INSTALL) from error
+        raise UsageError(f"evalkit serve needs {missing}", hint=_INSTALL) from error
     service = _service(**options)  # type: ignore[arg-type]
     serve(service, host, port, on_ready=lambda url: click.echo(f"listening on {url}"))
 
@@ -97,6 +102,7 @@ def _service(
     gain: float,
     half_tokens: float,
     consistency: float,
+    effects: tuple[str, ...],
     latency: float,
     sigma: float,
     tokens_per_second: float,
@@ -123,7 +129,7 @@ def _service(
     return Service(
         backend=Simulated(
             seed=seed,
-            skill=Skill(skill, gain, half_tokens, consistency),
+            skill=Skill(skill, gain, half_tokens, consistency, tuple(map(_effect, effects))),
             answers=load_answers(answers) if answers else None,
         ),
         log=RequestLog(log_path),
@@ -143,5 +149,10 @@ def _service(
     )
 
 
-if __name__ == "__main__":
-    command()
+def _effect(text: str) -> tuple[str, float]:
+    """Read ``TEXT=DELTA``."""
+    where, _, delta = text.rpartition("=")
+    try:
+        return where, float(delta)
+    except ValueError as error:
+        raise UsageError(f"--effect {text}: write TEXT=0.1") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import secrets
 import time
 from typing import Any
@@ -16,10 +17,11 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evalkit.messages.request import request_digest
 from evalkit.server.catalogue import catalogue, model_info
 from evalkit.server.delivery import Delivery, body_delivery, is_gone, json_delivery
 from evalkit.server.refusals import Refusal, error_body, invalid
-from evalkit.server.requestlog import Record, request_digest
+from evalkit.server.requestlog import Record
 from evalkit.server.service import Service
 from evalkit.server.validation import check_count, find_model
 
@@ -47,7 +49,11 @@ def build_app(service: Service) -> Starlette:
         Route("/_evalkit/log", api.log),
         Route("/_evalkit/reset", api.reset, methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = {Refusal: _refused, HTTPException: _not_routed}
+    handlers: dict[Any, Any] = {
+        Refusal: _refused,
+        HTTPException: _not_routed,
+        Exception: _broken,
+    }
     return Starlette(
         routes=routes,
         middleware=[Middleware(Gate, service=service)],
@@ -216,6 +222,11 @@ async def _not_routed(request: Request, error: Exception) -> Delivery:
     assert isinstance(error, HTTPException)
     words = "Not found" if error.status_code == 404 else error.detail
     return _error(error.status_code, words, request.scope.get(_RECORD))
+
+
+async def _broken(request: Request, error: Exception) -> Delivery:
+    logging.getLogger(__name__).error("%s failed", request.url.path, exc_info=error)
+    return _error(500, f"Internal server error: {error!r}", request.scope.get(_RECORD))
 
 
 async def _json_object(request: Request) -> dict[str, Any]:

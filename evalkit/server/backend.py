@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from evalkit.server.catalogue import Model
@@ -11,13 +11,17 @@ from evalkit.server.catalogue import Model
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One valid request: its body, the model's rules, and which draw of this request it is."""
+    """One valid request: its body, the model's rules, and which draw of this request it is.
+
+    ``begins_in_s``: seconds until the answer begins, from when on its prompt is cached.
+    """
 
     body: Mapping[str, Any]
     model: Model
     digest: str
     draw: int
     tier: str = "standard"
+    begins_in_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Answer:
     stop_reason: str
     usage: Mapping[str, Any]
     stop_sequence: str | None = None
-    stop_details: Mapping[str, Any] | None = field(default=None)
+    stop_details: Mapping[str, Any] | None = None
 
 
 class Backend(Protocol):

@@ -50,7 +50,7 @@ Process = Callable[[Mapping[str, Any], Batch], dict[str, Any]]
 
 @dataclass(slots=True)
 class Batches:
-    """All batches of the server. ``process`` turns params into a result of the API."""
+    """All batches of the server. ``process`` turns one of its requests into a result."""
 
     process: Process
     delay_s: float = 0.0
@@ -121,9 +121,7 @@ class Batches:
         done = batch.done_by(end)
         lines = []
         for number, request in enumerate(batch.requests):
-            result = (
-                self.process(request["params"], batch) if number < done else {"type": "canceled"}
-            )
+            result = self.process(request, batch) if number < done else {"type": "canceled"}
             lines.append({"custom_id": request["custom_id"], "result": result})
         random.Random(f"{self.seed}:{batch.id}").shuffle(lines)
         batch.results, batch.ended_at = lines, end

@@ -36,6 +36,7 @@ class Model:
     has_one_sampling_field: bool
     has_prefill: bool
     has_forced_tools: bool
+    has_system_turns: bool
     can_overrun_window: bool
     off_needs_low_effort: bool
     lifecycle: str
@@ -61,6 +62,7 @@ def _model(name: str, raw: Mapping[str, Any]) -> Model:
         has_one_sampling_field=raw["sampling"]["temperature_or_top_p"],
         has_prefill=raw["assistant_prefill"],
         has_forced_tools=raw["forced_tool_choice"],
+        has_system_turns=raw["released"] >= "2026-05",
         can_overrun_window=raw["released"] >= "2025-09",
         off_needs_low_effort="disabled_rule" in thinking,
         lifecycle=raw["lifecycle"],
@@ -111,6 +113,7 @@ def stranger(name: str) -> Model:
         has_one_sampling_field=False,
         has_prefill=True,
         has_forced_tools=True,
+        has_system_turns=True,
         can_overrun_window=True,
         off_needs_low_effort=False,
         lifecycle="active",

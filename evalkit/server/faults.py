@@ -1,4 +1,4 @@
-"""Faults a real server or gateway commits, each as a change of what is delivered.
+"""The faults the server can commit, how they are switched on, and which request each strikes.
 
 A fault is drawn for each request by its own probability from the seed, the request and how often
 it has come before, so a retry may fare better and a run can be repeated. At most one strikes.
@@ -6,51 +6,27 @@ it has come before, so a retry may fare better and a run can be repeated. At mos
 
 from __future__ import annotations
 
-import gzip
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-
-import orjson
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from evalkit.errors import UsageError
-from evalkit.server.backend import Answer
-from evalkit.server.delivery import JSON_TYPE, Delivery, Piece, body_delivery, json_delivery
-from evalkit.server.refusals import error_body
+from evalkit.server import damage
+from evalkit.server.damage import Instead, Reword, Spoil, Strike
 
-_HTML = b"<!DOCTYPE html><html><head><title>%d %b</title></head><body><h1>%b</h1></body></html>"
-_ODD_TEXT = (
-    "nul \x00 bell \x07 rtl \u202e\u05e9\u05dc\u05d5\u05dd\u202c zero\u200bwidth "
-    "e\u0301 \U0001f9ea\U0001f469\u200d\U0001f52c "
-)
+REFUSE_AFTER = "401-after"
 _TOO_MANY = "Number of requests has exceeded your rate limit."
-_HUGE_CHARACTERS = 5_000_000
-_SO_ON = "So it goes on. "
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """One fault that hit one request. ``extra`` is the number given after the probability."""
-
-    name: str
-    luck: random.Random
-    request_id: str
-    is_stream: bool
-    extra: float | None = None
-
-
-Instead = Callable[[Strike], Delivery]
-Reword = Callable[[Answer, Strike], Answer]
-Spoil = Callable[[Delivery, Strike], Delivery]
+_SPENT = "You have reached your monthly spend limit."
+_EVENTS = "events before it (random)"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A kind of fault: what it does, at one of three places.
 
-    ``instead`` answers in place of the backend, ``reword`` changes the answer, ``spoil`` the bytes.
-    ``extra`` names the number it takes. After an ``is_harmless`` one the answer is still good.
+    ``instead`` answers in place of the backend, ``reword`` changes the answer, ``spoil`` its bytes;
+    with none of them it is a fault of batches. ``extra`` names the number it takes. After an
+    ``is_harmless`` one the answer counts as given.
     """
 
     meaning: str
@@ -60,239 +36,81 @@ class Fault:
     extra: str | None = None
     is_harmless: bool = False
 
-
-def _status(
-    status: int, message: str, details: Mapping[str, Any] | None = None, **headers: str
-) -> Instead:
-    """A status with an error body of the API; header names are given with underscores."""
-    pairs = tuple(
-        (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
-    )
-
-    def reply(strike: Strike) -> Delivery:
-        document = error_body(status, message, strike.request_id, details=details)
-        return json_delivery(status, document, headers=pairs)
-
-    return reply
+    @property
+    def is_for_batches(self) -> bool:
+        """Whether it strikes requests of batches and no others."""
+        return not (self.instead or self.reword or self.spoil)
 
 
-def _rate_limited(strike: Strike) -> Delivery:
-    seconds = 1 if strike.extra is None else strike.extra
-    return _status(429, _TOO_MANY, retry_after=f"{seconds:g}")(strike)
+def _instead(meaning: str, reply: Instead, extra: str | None = None) -> Fault:
+    return Fault(meaning, instead=reply, extra=extra)
 
 
-def _html(status: int, title: bytes) -> Instead:
-    body = _HTML % (status, title, title)
-    return lambda strike: body_delivery(status, body, b"text/html")
+def _spoil(meaning: str, spoil: Spoil, extra: str | None = None) -> Fault:
+    return Fault(meaning, spoil=spoil, extra=extra)
 
 
-def _silence(strike: Strike) -> Delivery:
-    return Delivery(None, (), end="hang")
+def _odd(meaning: str, reword: Reword, extra: str | None = None) -> Fault:
+    return Fault(meaning, reword=reword, extra=extra, is_harmless=True)
 
 
-def _reset(strike: Strike) -> Delivery:
-    return Delivery(None, (), end="reset")
-
-
-def _empty(strike: Strike) -> Delivery:
-    kind = b"text/event-stream; charset=utf-8" if strike.is_stream else JSON_TYPE[1]
-    return body_delivery(200, b"", kind)
-
-
-def _halves(delivery: Delivery, strike: Strike) -> tuple[Piece, ...]:
-    """The first part of the body: some events of a stream, else some bytes."""
-    if len(delivery.pieces) > 1:
-        return delivery.pieces[: _cut_at(delivery, strike)]
-    whole = delivery.pieces[0]
-    return (replace(whole, data=whole.data[: max(1, len(whole.data) // 2)]),)
-
-
-def _cut_at(delivery: Delivery, strike: Strike) -> int:
-    """How many events go out before the cut: as told, else a random number short of all."""
-    if strike.extra is not None:
-        return min(int(strike.extra), len(delivery.pieces) - 1)
-    return strike.luck.randrange(1, len(delivery.pieces))
-
-
-def _reset_in_body(delivery: Delivery, strike: Strike) -> Delivery:
-    return replace(delivery, pieces=_halves(delivery, strike), end="reset")
-
-
-def _hang_in_body(delivery: Delivery, strike: Strike) -> Delivery:
-    return replace(delivery, pieces=_halves(delivery, strike), end="hang")
-
-
-def _cut_stream(delivery: Delivery, strike: Strike) -> Delivery:
-    if not strike.is_stream:
-        return delivery
-    return replace(delivery, pieces=delivery.pieces[: _cut_at(delivery, strike)])
-
-
-def _truncated(delivery: Delivery, strike: Strike) -> Delivery:
-    """End inside a JSON document, in good order as far as HTTP goes."""
-    if strike.is_stream:
-        count = _cut_at(delivery, strike)
-        last = delivery.pieces[count]
-        piece = replace(last, data=last.data[: len(last.data) - 8])
-        return replace(delivery, pieces=(*delivery.pieces[:count], piece))
-    body = delivery.pieces[0].data
-    return _with_body(delivery, body[: len(body) // 2])
-
-
-def _with_body(delivery: Delivery, body: bytes) -> Delivery:
-    headers = tuple(pair for pair in delivery.headers if pair[0] != b"content-length")
-    length = (b"content-length", str(len(body)).encode())
-    pieces = (replace(delivery.pieces[0], data=body),)
-    return replace(delivery, headers=(*headers, length), pieces=pieces)
-
-
-def _with_type(delivery: Delivery, content_type: bytes) -> Delivery:
-    headers = tuple(pair for pair in delivery.headers if pair[0] != b"content-type")
-    return replace(delivery, headers=((b"content-type", content_type), *headers))
-
-
-def _wrong_type(delivery: Delivery, strike: Strike) -> Delivery:
-    return _with_type(delivery, b"text/plain; charset=utf-8")
-
-
-def _error_event(delivery: Delivery, strike: Strike) -> Delivery:
-    if not strike.is_stream:
-        return delivery
-    document = error_body(529, "Overloaded", strike.request_id)
-    event = b"event: error\ndata: %b\n\n" % orjson.dumps(document)
-    kept = delivery.pieces[: _cut_at(delivery, strike)]
-    return replace(delivery, pieces=(*kept, Piece(event, kept[-1].at_s if kept else 0.0)))
-
-
-def _gzipped(delivery: Delivery, strike: Strike) -> Delivery:
-    body = gzip.compress(b"".join(piece.data for piece in delivery.pieces), compresslevel=1)
-    packed = _with_body(delivery, body)
-    return replace(packed, headers=(*packed.headers, (b"content-encoding", b"gzip")))
-
-
-def _drip(delivery: Delivery, strike: Strike) -> Delivery:
-    """The same bytes in about forty small pieces, cut anywhere."""
-    pause_s = 0.02 if strike.extra is None else strike.extra
-    body = b"".join(piece.data for piece in delivery.pieces)
-    step = max(1, len(body) // 40)
-    starts = range(0, len(body), step)
-    begun_s = delivery.pieces[0].at_s
-    pieces = (Piece(body[at : at + step], begun_s + pause_s * n) for n, at in enumerate(starts))
-    return replace(delivery, pieces=tuple(pieces))
-
-
-def _surrogates(delivery: Delivery, strike: Strike) -> Delivery:
-    """Escape a lone surrogate into the text, which valid JSON allows and UTF-8 does not."""
-    return _in_text(delivery, rb"\ud83d ")
-
-
-def _invalid_utf8(delivery: Delivery, strike: Strike) -> Delivery:
-    return _in_text(delivery, b"\xff\xfe\xc3 ")
-
-
-def _in_text(delivery: Delivery, odd: bytes) -> Delivery:
-    """Put bytes at the start of each text of the body."""
-    marks = (b'"type":"text","text":"', b'"type":"text_delta","text":"')
-    pieces = []
-    for piece in delivery.pieces:
-        data = piece.data
-        for mark in marks:
-            if data.find(b"content_block_start") < 0:
-                data = data.replace(mark, mark + odd)
-        pieces.append(replace(piece, data=data))
-    if any(name == b"content-length" for name, _ in delivery.headers):
-        return _with_body(delivery, pieces[0].data)
-    return replace(delivery, pieces=tuple(pieces))
-
-
-def _new_text(answer: Answer, change: Callable[[str], str]) -> Answer:
-    blocks = tuple(
-        {**block, "text": change(block["text"])} if block["type"] == "text" else block
-        for block in answer.blocks
-    )
-    return replace(answer, blocks=blocks)
-
-
-def _huge(answer: Answer, strike: Strike) -> Answer:
-    size = _HUGE_CHARACTERS if strike.extra is None else int(strike.extra)
-    padding = (_SO_ON * (size // len(_SO_ON) + 1))[:size]
-    return _new_text(answer, lambda text: f"{padding}\n{text}")
-
-
-def _odd(answer: Answer, strike: Strike) -> Answer:
-    return _new_text(answer, lambda text: _ODD_TEXT + text)
-
-
-def _refused(answer: Answer, strike: Strike) -> Answer:
-    details = {"type": "refusal", "category": "general_harms", "explanation": None}
-    return replace(answer, blocks=(), stop_reason="refusal", stop_details=details)
-
-
-def _redacted(answer: Answer, strike: Strike) -> Answer:
-    block = {"type": "redacted_thinking", "data": f"EmwK{strike.luck.getrandbits(256):064x}"}
-    return replace(answer, blocks=(block, *answer.blocks))
-
-
-def _nothing(answer: Answer, strike: Strike) -> Answer:
-    return replace(answer, blocks=())
-
-
-def _stopped(reason: str) -> Reword:
-    return lambda answer, strike: replace(answer, stop_reason=reason)
+def _harmless(meaning: str, spoil: Spoil, extra: str | None = None) -> Fault:
+    return Fault(meaning, spoil=spoil, extra=extra, is_harmless=True)
 
 
 FAULTS: dict[str, Fault] = {
-    "401": Fault("401: the key is refused", _status(401, "invalid x-api-key")),
-    "401-after": Fault("401 for every request after the first N (give N, not a probability)",
-                       _status(401, "invalid x-api-key")),
-    "408": Fault("408 request timeout", _status(408, "Request timeout")),
-    "409": Fault("409 conflict", _status(409, "The resource was changed concurrently.")),
-    "413": Fault("413 with a plain-text body",
-                 lambda strike: body_delivery(413, b"Request Entity Too Large", b"text/plain")),
-    "429": Fault("429 with retry-after", _rate_limited, extra="seconds to wait (1)"),
-    "429-bare": Fault("429 without retry-after", _status(429, _TOO_MANY)),
-    "429-spend": Fault("429: the monthly spend limit, no retry-after",
-                       _status(429, "You have reached your monthly spend limit.",
-                               {"error_code": "enforced_spend_limit_reached"})),
-    "500": Fault("500 with an API error body", _status(500, "Internal server error")),
-    "502": Fault("502 with an HTML page", _html(502, b"Bad Gateway")),
-    "503": Fault("503 with a plain-text body",
-                 lambda strike: body_delivery(503, b"upstream connect error", b"text/plain")),
-    "504": Fault("504 gateway timeout", _status(504, "The request took too long.")),
-    "529": Fault("529 overloaded", _status(529, "Overloaded")),
-    "reset": Fault("the connection is reset before any byte", _reset),
-    "hang": Fault("silence before the headers, until the client leaves", _silence),
-    "empty": Fault("200 with an empty body", _empty),
-    "html": Fault("200 with an HTML page", _html(200, b"Welcome")),
-    "reset-mid-body": Fault("the connection is reset within the body", spoil=_reset_in_body,
-                            extra="events of a stream before it (random)"),
-    "hang-mid-body": Fault("silence within the body, until the client leaves",
-                           spoil=_hang_in_body, extra="events of a stream before it (random)"),
-    "truncated": Fault("the body ends inside its JSON, in good HTTP order", spoil=_truncated,
-                       extra="events of a stream before it (random)"),
-    "cut": Fault("streams: the stream ends early, in good HTTP order", spoil=_cut_stream,
-                 extra="events before the end (random)"),
-    "error-event": Fault("streams: an overloaded_error event, then the end", spoil=_error_event,
-                         extra="events before it (random)"),
-    "wrong-type": Fault("a good body sent as text/plain", spoil=_wrong_type, is_harmless=True),
-    "gzip": Fault("a gzip-encoded body", spoil=_gzipped, is_harmless=True),
-    "drip": Fault("the body in some forty small pieces", spoil=_drip,
-                  extra="seconds between them (0.02)", is_harmless=True),
-    "huge": Fault("5 MB of text", reword=_huge, extra="characters", is_harmless=True),
-    "odd-text": Fault("NUL, control characters, right-to-left, emoji in the text", reword=_odd,
-                      is_harmless=True),
-    "surrogate": Fault("a lone surrogate, escaped, in the text", spoil=_surrogates,
-                       is_harmless=True),
-    "invalid-utf8": Fault("bytes in the text that are not UTF-8", spoil=_invalid_utf8,
-                          is_harmless=True),
-    "refusal": Fault("200 with stop_reason refusal and no content", reword=_refused,
-                     is_harmless=True),
-    "redacted": Fault("a redacted_thinking block comes first", reword=_redacted, is_harmless=True),
-    "no-content": Fault("200 with no content block at all", reword=_nothing, is_harmless=True),
-    "pause-turn": Fault("stop_reason pause_turn", reword=_stopped("pause_turn"), is_harmless=True),
-    "window": Fault("stop_reason model_context_window_exceeded",
-                    reword=_stopped("model_context_window_exceeded"), is_harmless=True),
-}  # fmt: skip
+    "401": _instead("401, the key is refused", damage.status(401, "invalid x-api-key")),
+    REFUSE_AFTER: _instead(
+        "401 after the first N requests: give N", damage.status(401, "invalid x-api-key")
+    ),
+    "403": _instead("403 with an HTML page", damage.html(403, b"Forbidden")),
+    "408": _instead("408, request timeout", damage.status(408, "Request timeout")),
+    "409": _instead("409, conflict", damage.status(409, "The resource was changed meanwhile.")),
+    "413": _instead("413 in plain text", damage.plain(413, b"Request Entity Too Large")),
+    "429": _instead(
+        "429 with retry-after", damage.status(429, _TOO_MANY, wait_s=1), "seconds to wait (1)"
+    ),
+    "429-bare": _instead("429 without retry-after", damage.status(429, _TOO_MANY)),
+    "429-spend": _instead(
+        "429, the monthly spend limit",
+        damage.status(429, _SPENT, details={"error_code": "enforced_spend_limit_reached"}),
+    ),
+    "500": _instead("500 with an API error body", damage.status(500, "Internal server error")),
+    "500-openai": _instead(
+        "500 with an OpenAI-style error body", damage.openai_style(500, "Internal error")
+    ),
+    "502": _instead("502 with an HTML page", damage.html(502, b"Bad Gateway")),
+    "503": _instead("503 in plain text", damage.plain(503, b"upstream connect error")),
+    "504": _instead("504, gateway timeout", damage.status(504, "The request took too long.")),
+    "529": _instead("529, overloaded", damage.status(529, "Overloaded")),
+    "reset": _instead("the connection is reset before any byte", damage.reset),
+    "hang": _instead("silence before the headers, until the client leaves", damage.silence),
+    "empty": _instead("200 with an empty body", damage.empty),
+    "html": _instead("200 with an HTML page", damage.html(200, b"Welcome")),
+    "reset-mid-body": _spoil(
+        "the connection is reset within the body", damage.reset_in_body, _EVENTS
+    ),
+    "hang-mid-body": _spoil("silence within the body", damage.hang_in_body, _EVENTS),
+    "truncated": _spoil("the body ends inside its JSON", damage.truncate, _EVENTS),
+    "cut": _spoil("streams: no more events, an orderly end", damage.cut_stream, _EVENTS),
+    "error-event": _spoil("streams: an overloaded_error event", damage.error_event, _EVENTS),
+    "wrong-type": _spoil("the right body as text/plain", damage.relabel),
+    "odd-stream": _harmless(
+        "streams: CRLF, comments, unknown and nameless events", damage.odd_stream
+    ),
+    "gzip": _harmless("a gzip-encoded body", damage.compress),
+    "drip": _harmless("the body in forty small pieces", damage.drip, "seconds between them (0.02)"),
+    "surrogate": _harmless("a lone surrogate, escaped, in the text", damage.surrogate),
+    "invalid-utf8": _harmless("bytes in the text that are not UTF-8", damage.invalid_utf8),
+    "huge": _odd("5 MB of text", damage.huge, "characters (5000000)"),
+    "odd-text": _odd("NUL, controls, right-to-left and emoji in the text", damage.odd_text),
+    "refusal": _odd("200 with stop_reason refusal and no content", damage.refuse),
+    "redacted": _odd("a redacted_thinking block comes first", damage.redact),
+    "no-content": _odd("200 without any content block", damage.say_nothing),
+    "pause-turn": _odd("stop_reason pause_turn", damage.stop_with("pause_turn")),
+    "batch-errored": Fault("batches: this request fails on the server"),
+    "batch-expired": Fault("batches: this request is not done in time"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +134,7 @@ def parse_fault(text: str) -> Setting:
         raise UsageError(f"--fault {text}: write {name}=0.1") from error
     if setting.extra is not None and FAULTS[name].extra is None:
         raise UsageError(f"--fault {text}: {name} takes no second number")
-    if name != "401-after" and not 0 <= setting.share <= 1:
+    if name != REFUSE_AFTER and not 0 <= setting.share <= 1:
         raise UsageError(f"--fault {text}: a probability lies between 0 and 1")
     return setting
 
@@ -326,24 +144,52 @@ class FaultPlan:
 
     def __init__(self, settings: Sequence[Setting] = (), *, seed: int = 0) -> None:
         self._seed = seed
-        counts = [setting for setting in settings if setting.name == "401-after"]
-        self._refuse_after = min((setting.share for setting in counts), default=None)
-        self._drawn = [setting for setting in settings if setting.name != "401-after"]
-        if sum(setting.share for setting in self._drawn) > 1 + 1e-9:
-            raise UsageError("the probabilities of all faults add up to more than 1")
+        counts = [setting.share for setting in settings if setting.name == REFUSE_AFTER]
+        self._refuse_after = min(counts, default=None)
+        drawn = [setting for setting in settings if setting.name != REFUSE_AFTER]
+        self._single = [item for item in drawn if not FAULTS[item.name].is_for_batches]
+        self._batched = [item for item in drawn if FAULTS[item.name].is_for_batches]
+        for group in (self._single, self._batched):
+            if sum(setting.share for setting in group) > 1 + 1e-9:
+                raise UsageError("the probabilities of all faults add up to more than 1")
 
     def strike(
         self, number: int, digest: str, arrival: int, request_id: str, *, is_stream: bool
     ) -> Strike | None:
         """The fault for the ``arrival``-th request of this digest, ``number``-th of all."""
         if self._refuse_after is not None and number > self._refuse_after:
-            return Strike("401-after", random.Random(0), request_id, is_stream)
-        if not self._drawn:
+            return Strike(REFUSE_AFTER, random.Random(0), request_id, is_stream)
+        if not self._single:
             return None
         luck = random.Random(f"{self._seed}:fault:{digest}:{arrival}")
-        point = luck.random()
-        for setting in self._drawn:
-            if point < setting.share:
-                return Strike(setting.name, luck, request_id, is_stream, setting.extra)
-            point -= setting.share
+        setting = _drawn(self._single, luck)
+        if setting is None:
+            return None
+        return Strike(setting.name, luck, request_id, is_stream, setting.extra)
+
+    def batch_strike(self, batch_id: str, custom_id: str) -> str | None:
+        """The name of the fault for one request of a batch."""
+        if not self._batched:
+            return None
+        setting = _drawn(self._batched, random.Random(f"{self._seed}:{batch_id}:{custom_id}"))
+        return setting.name if setting else None
+
+
+def demanded(text: str, request_id: str, *, is_stream: bool) -> Strike | None:
+    """The fault a request asks for itself as ``NAME`` or ``NAME:X``; None if it does not exist."""
+    name, _, extra = text.partition(":")
+    fault = FAULTS.get(name)
+    if fault is None or fault.is_for_batches:
         return None
+    number = float(extra) if extra.replace(".", "", 1).isdigit() else None
+    return Strike(name, random.Random(text), request_id, is_stream, number)
+
+
+def _drawn(settings: Sequence[Setting], luck: random.Random) -> Setting | None:
+    """One setting, each with its own probability, or none with what is left."""
+    point = luck.random()
+    for setting in settings:
+        if point < setting.share:
+            return setting
+        point -= setting.share
+    return None

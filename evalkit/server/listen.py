@@ -56,6 +56,7 @@ def serve(service: Service, host: str, port: int, *, on_ready: Callable[[str], N
         log_level="critical",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=0,
     )

@@ -5,10 +5,8 @@ A request is a *duplicate* when an equal one had already been answered whole: wo
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,13 +14,6 @@ from typing import Any, Literal
 import orjson
 
 Outcome = Literal["completed", "aborted"]
-
-
-def request_digest(body: Mapping[str, Any]) -> str:
-    """Identity of a request body, however it is to be delivered (``stream`` does not count)."""
-    bare = {key: value for key, value in body.items() if key != "stream"}
-    canonical = orjson.dumps(bare, option=orjson.OPT_SORT_KEYS)
-    return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -79,8 +70,10 @@ class RequestLog:
         self._arrivals[digest] += 1
         self._duplicates += record.duplicate
 
-    def answer(self, digest: str) -> None:
-        """Note that a request was answered whole."""
+    def batch_item(self, digest: str) -> None:
+        """Note a request of a batch that was answered."""
+        self._arrivals[digest] += 1
+        self._duplicates += self._answered[digest] > 0
         self._answered[digest] += 1
 
     def end(self, record: Record) -> None:
@@ -91,9 +84,9 @@ class RequestLog:
         if record.fault:
             self._faults[record.fault] += 1
         if record.digest is not None and record.answered:
-            self.answer(record.digest)
+            self._answered[record.digest] += 1
         if self._file is not None:
-            self._file.write(orjson.dumps(asdict(record), option=orjson.OPT_APPEND_NEWLINE))
+            self._file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
     def summary(self) -> dict[str, Any]:
         """What was counted since the start or the last reset."""

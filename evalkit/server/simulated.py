@@ -15,9 +15,11 @@ from evalkit.server.answers import AnswerBook, Entry
 from evalkit.server.backend import Answer, Call
 from evalkit.server.catalogue import Model
 from evalkit.server.examples import example, example_text
-from evalkit.server.tokens import PromptCache, input_tokens
+from evalkit.server.tokens import PromptCache, input_tokens, text_tokens
 
 EFFORT_TOKENS = {"low": 1024, "medium": 4096, "high": 8192, "xhigh": 16384, "max": 32768}
+_SKIPPED = {"low": 0.3, "medium": 0.1}
+_SIGNATURE_START = "ErUB"
 _THOUGHTS = (
     "Let me read the question again and list what is given.",
     "First I set up the quantities, then I combine them.",
@@ -37,18 +39,22 @@ _ENDINGS = ("The answer is {0}.", "#### {0}", "Answer: {0}")
 class Skill:
     """How often answers are right: ``base + gain * (1 - 2^(-budget / half_tokens))``.
 
-    ``consistency`` is the share of draws decided by the question alone, in all of which a question
-    is either within the model's reach or not; the rest is decided anew in each draw.
+    ``effects`` add to it where a text occurs in the model's name, the system prompt or the last
+    user turn. ``consistency`` is the share of draws decided by the question alone, which is then
+    either within reach or not, whoever is asked and how often; the rest is decided anew each time.
     """
 
     base: float = 0.5
     gain: float = 0.4
     half_tokens: float = 2048.0
     consistency: float = 0.5
+    effects: tuple[tuple[str, float], ...] = ()
 
-    def at(self, budget_tokens: float) -> float:
+    def at(self, budget_tokens: float, circumstances: str = "") -> float:
         """The probability of a right answer with that much thinking."""
-        return self.base + self.gain * (1.0 - math.pow(2.0, -budget_tokens / self.half_tokens))
+        grown = self.base + self.gain * (1.0 - math.pow(2.0, -budget_tokens / self.half_tokens))
+        added = sum(effect for text, effect in self.effects if text in circumstances)
+        return min(1.0, max(0.0, grown + added))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,21 @@ class _Thought:
     is_shown: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """The last block, its tokens, and why it ends."""
+
+    block: Mapping[str, Any]
+    tokens: int
+    stop_reason: str
+    stop_sequence: str | None = None
+
+
 class Simulated:
-    """A backend without a model: everything follows from the seed, the request and the draw."""
+    """A backend without a model: everything follows from the seed, the request and the draw.
+
+    A prompt that says "only" gets the bare value, any other a sentence or two that end with it.
+    """
 
     def __init__(
         self,
@@ -83,30 +102,27 @@ class Simulated:
         """One answer; the same seed, request and draw yield the same one."""
         body, model = call.body, call.model
         luck = random.Random(f"{self._seed}:{call.digest}:{call.draw}")
-        usage = self._cache.usage(body, model, self._clock())
+        usage = self._cache.usage(body, model, self._clock(), call.begins_in_s)
         thought = _thought(body, model, luck)
-        room = body.get("max_tokens", model.max_output_tokens)
-        blocks: list[Mapping[str, Any]] = []
-        stop: tuple[str, str | None] = ("end_turn", None)
+        room, cut_reason = _room(body, model, usage)
         thinking_tokens = min(thought.used_tokens, room)
+        blocks: list[Mapping[str, Any]] = []
         if thinking_tokens:
             blocks.append(_thinking_block(thought, luck))
-        output_tokens = thinking_tokens
-        if thought.used_tokens >= room:
-            stop = ("max_tokens", None)
-        else:
-            block, stop, tokens = self._say(call, thought, room - thinking_tokens, luck)
-            blocks.append(block)
-            output_tokens += tokens
+        saying = _Saying({}, 0, cut_reason)
+        if thought.used_tokens < room:
+            saying = self._say(call, thought, room - thinking_tokens, luck)
+            blocks.append(saying.block)
+        is_cut = saying.stop_reason == "max_tokens"
         return Answer(
             id=f"msg_01{luck.getrandbits(112):028x}",
             model=model.id,
             blocks=tuple(blocks),
-            stop_reason=stop[0],
-            stop_sequence=stop[1],
+            stop_reason=cut_reason if is_cut else saying.stop_reason,
+            stop_sequence=saying.stop_sequence,
             usage={
                 **usage,
-                "output_tokens": output_tokens,
+                "output_tokens": thinking_tokens + saying.tokens,
                 "output_tokens_details": {"thinking_tokens": thinking_tokens},
                 "server_tool_use": None,
                 "service_tier": call.tier,
@@ -114,12 +130,9 @@ class Simulated:
             },
         )
 
-    def _say(
-        self, call: Call, thought: _Thought, room: int, luck: random.Random
-    ) -> tuple[Mapping[str, Any], tuple[str, str | None], int]:
-        """The last block, why it ends there, and its tokens."""
-        body = call.body
-        tool = _forced_tool(body)
+    def _say(self, call: Call, thought: _Thought, room: int, luck: random.Random) -> _Saying:
+        """What comes after thinking: a forced tool call, else text, as far as there is room."""
+        tool = _forced_tool(call.body)
         if tool is not None:
             block = {
                 "type": "tool_use",
@@ -128,43 +141,60 @@ class Simulated:
                 "input": example(tool.get("input_schema", {}), luck),
                 "caller": {"type": "direct"},
             }
-            return block, ("tool_use", None), min(room, 40)
+            return _Saying(block, min(room, text_tokens(str(block), call.model)), "tool_use")
         text = self._text(call, thought, luck)
-        text, stop_sequence = _until_stop(text, body.get("stop_sequences") or ())
-        stop = ("stop_sequence", stop_sequence) if stop_sequence else ("end_turn", None)
-        per_character = call.model.tokens_per_character
-        tokens = max(1, math.ceil(len(text) * per_character))
+        text, stop_sequence = _until_stop(text, call.body.get("stop_sequences") or ())
+        stop_reason = "stop_sequence" if stop_sequence else "end_turn"
+        tokens = max(1, text_tokens(text, call.model))
         if tokens > room:
-            text, tokens, stop = text[: int(room / per_character)], room, ("max_tokens", None)
-        return {"type": "text", "text": text, "citations": None}, stop, tokens
+            text = text[: int(room / call.model.tokens_per_character)]
+            tokens, stop_reason, stop_sequence = room, "max_tokens", None
+        block = {"type": "text", "text": text, "citations": None}
+        return _Saying(block, tokens, stop_reason, stop_sequence)
 
     def _text(self, call: Call, thought: _Thought, luck: random.Random) -> str:
         body = call.body
-        schema = (body.get("output_config") or {}).get("format")
-        if schema:
-            return example_text(schema.get("schema", {}), luck)
-        prompt = _prompt_text(body)
+        form = (body.get("output_config") or {}).get("format")
+        if form:
+            return example_text(form.get("schema", {}), luck)
+        prompt, system = _prompt_text(body), _text_of(body.get("system") or "")
         entry = self._book.find(prompt)
         if entry is None:
             value = str(luck.randint(1, 99))
-        elif self._is_right(entry, thought, luck):
+        elif self._is_right(entry, thought, f"{call.model.id}\n{system}\n{prompt}", luck):
             value = entry.answer
         else:
             value = self._book.wrong_answer(entry, luck)
-        if "only" in prompt or "only" in _system_text(body):
+        if "only" in prompt or "only" in system:
             return value
         return f"{luck.choice(_WORKINGS).format(value)}\n\n{luck.choice(_ENDINGS).format(value)}"
 
-    def _is_right(self, entry: Entry, thought: _Thought, luck: random.Random) -> bool:
+    def _is_right(
+        self, entry: Entry, thought: _Thought, circumstances: str, luck: random.Random
+    ) -> bool:
         by_question = random.Random(f"{self._seed}:{entry.question}").random()
         by_draw = luck.random()
         is_settled = luck.random() < self._skill.consistency
         chance = by_question if is_settled else by_draw
-        return chance < self._skill.at(thought.budget_tokens)
+        return chance < self._skill.at(thought.budget_tokens, circumstances)
+
+
+def _room(body: Mapping[str, Any], model: Model, usage: Mapping[str, Any]) -> tuple[int, str]:
+    """How many output tokens fit, and the stop reason of an answer that needs more."""
+    asked: int = body["max_tokens"]
+    prompt = (
+        usage["input_tokens"]
+        + usage["cache_creation_input_tokens"]
+        + usage["cache_read_input_tokens"]
+    )
+    left = max(0, model.context_tokens - prompt)
+    if left < asked:
+        return left, "model_context_window_exceeded"
+    return asked, "max_tokens"
 
 
 def _thought(body: Mapping[str, Any], model: Model, luck: random.Random) -> _Thought:
-    """How much is thought: about the budget, or what the effort amounts to."""
+    """How much is thought: about the budget, or what the effort amounts to, or nothing."""
     thinking = body.get("thinking") or {}
     kind = thinking.get("type") or ("adaptive" if model.thinks_by_itself else "disabled")
     if kind in ("disabled", "between_tools"):
@@ -172,6 +202,8 @@ def _thought(body: Mapping[str, Any], model: Model, luck: random.Random) -> _Tho
     effort = (body.get("output_config") or {}).get("effort") or model.default_effort
     budget = thinking["budget_tokens"] if kind == "enabled" else EFFORT_TOKENS[effort]
     used = max(1, int(budget * min(1.06, luck.lognormvariate(-0.7, 0.45))))
+    if kind == "adaptive" and luck.random() < _SKIPPED.get(effort, 0.0):
+        used = 0
     display = thinking.get("display") or ("summarized" if model.shows_thinking else "omitted")
     return _Thought(budget, used, is_shown=display != "omitted")
 
@@ -180,14 +212,8 @@ def _thinking_block(thought: _Thought, luck: random.Random) -> dict[str, Any]:
     count = 2 + min(3, thought.used_tokens // 2048)
     text = " ".join(luck.sample(_THOUGHTS, count)) if thought.is_shown else ""
     seal = hashlib.blake2b(f"{luck.random()}{text}".encode(), digest_size=60).digest()
-    return {"type": "thinking", "thinking": text, "signature": _SEAL + _b64(seal)}
-
-
-_SEAL = "ErUB"
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    signature = _SIGNATURE_START + base64.b64encode(seal).decode()
+    return {"type": "thinking", "thinking": text, "signature": signature}
 
 
 def _forced_tool(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -215,10 +241,6 @@ def _prompt_text(body: Mapping[str, Any]) -> str:
         if message["role"] == "user":
             return _text_of(message["content"])
     return ""
-
-
-def _system_text(body: Mapping[str, Any]) -> str:
-    return _text_of(body.get("system") or "")
 
 
 def _text_of(content: Any) -> str:

@@ -69,13 +69,18 @@ def _as_blocks(content: Any) -> list[Mapping[str, Any]]:
 
 
 class PromptCache:
-    """Prompt prefixes that were seen, each for its lifetime."""
+    """Prompt prefixes that were seen: from when on each can be read, and until when."""
 
     def __init__(self) -> None:
-        self._until: dict[bytes, float] = {}
+        self._entries: dict[bytes, tuple[float, float]] = {}
 
-    def usage(self, body: Mapping[str, Any], model: Model, now_s: float) -> dict[str, Any]:
-        """The input side of a ``usage`` object, and note what is now cached."""
+    def usage(
+        self, body: Mapping[str, Any], model: Model, now_s: float, begins_in_s: float = 0.0
+    ) -> dict[str, Any]:
+        """The input side of a ``usage`` object, and note what is now cached.
+
+        What this request writes can be read once its answer begins, ``begins_in_s`` from now.
+        """
         total = input_tokens(body, model)
         written = {"5m": 0, "1h": 0}
         read = 0
@@ -83,11 +88,15 @@ class PromptCache:
             if tokens < model.cache_min_tokens:
                 continue
             tokens = min(tokens, total)
-            if self._until.get(digest, 0.0) > now_s:
+            ready_s, until_s = self._entries.get(digest, (math.inf, math.inf))
+            if until_s <= now_s:
+                ready_s = math.inf
+            if ready_s <= now_s:
                 read = tokens
             else:
                 written[ttl] += tokens - read - written["5m"] - written["1h"]
-            self._until[digest] = now_s + _LIFETIMES_S[ttl]
+                ready_s = min(ready_s, now_s + begins_in_s)
+            self._entries[digest] = (ready_s, now_s + _LIFETIMES_S[ttl])
         cached = read + written["5m"] + written["1h"]
         return {
             "input_tokens": total - cached,

@@ -82,7 +82,7 @@ def find_model(body: Mapping[str, Any], *, lenient: bool) -> Model:
 def check_count(body: Mapping[str, Any], model: Model, version: str) -> None:
     """Refuse what ``count_tokens`` refuses."""
     _check_fields(body, _COUNTED, version)
-    _check_messages(body.get("messages"))
+    _check_messages(body.get("messages"), model)
     _check_system(body.get("system"))
     _check_thinking_type(body, model)
     _check_effort(body, model)
@@ -94,7 +94,7 @@ def check_message(
     """Refuse what ``POST /v1/messages`` refuses."""
     _check_fields(body, _FIELDS, version)
     _check_max_tokens(body, model)
-    _check_messages(body.get("messages"))
+    _check_messages(body.get("messages"), model)
     _check_system(body.get("system"))
     _check_types(body)
     _check_thinking_type(body, model)
@@ -108,9 +108,22 @@ def check_message(
         _check_prewarm(body)
 
 
-def check_tolerantly(body: Mapping[str, Any]) -> None:
+def check_window(tokens: int, max_tokens: int, model: Model) -> None:
+    """Refuse a prompt that does not fit the model's window (newer models only cut the answer)."""
+    if tokens > model.context_tokens:
+        raise invalid(f"prompt is too long: {tokens} tokens > {model.context_tokens} maximum")
+    if tokens + max_tokens > model.context_tokens and not model.can_overrun_window:
+        raise invalid(
+            f"input length and `max_tokens` exceed context limit: {tokens} + {max_tokens} > "
+            f"{model.context_tokens}, decrease input length or `max_tokens` and try again"
+        )
+
+
+def check_tolerantly(body: Mapping[str, Any], model: Model) -> None:
     """Refuse only what not even a tolerant gateway can answer."""
-    _check_messages(body.get("messages"))
+    _check_messages(body.get("messages"), model)
+    if not isinstance(body.get("max_tokens", 0), int):
+        raise invalid("max_tokens: Input should be a valid integer")
 
 
 def _check_fields(body: Mapping[str, Any], known: frozenset[str], version: str) -> None:
@@ -136,7 +149,7 @@ def _check_max_tokens(body: Mapping[str, Any], model: Model) -> None:
         )
 
 
-def _check_messages(messages: Any) -> None:
+def _check_messages(messages: Any, model: Model) -> None:
     if messages is None:
         raise invalid("messages: Field required")
     if not isinstance(messages, list):
@@ -145,6 +158,14 @@ def _check_messages(messages: Any) -> None:
         raise invalid("messages: at least one message is required")
     for number, message in enumerate(messages):
         _check_turn(message, f"messages.{number}")
+    roles = {message["role"] for message in messages}
+    if "system" in roles and not model.has_system_turns:
+        raise invalid(
+            'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
+            'parameter, not "system" as an input message role.'
+        )
+    if messages[0]["role"] == "assistant":
+        raise invalid('messages: first message must use the "user" role')
 
 
 def _check_turn(message: Any, where: str) -> None:
