@@ -180,7 +180,7 @@ _ADVICE = tuple(
         ),
         (r"anthropic-beta", "Remove the value from beta: this endpoint does not know it."),
         (
-            r"prompt is too long|exceed context limit|exceed_context_size|context length",
+            r"prompt is too long|exceed context limit|available context size|context length",
             "Shorten the prompt or lower answer_tokens.",
         ),
         (r"assistant message prefill", "End the prompt with a user turn."),

@@ -10,7 +10,7 @@ _SHORTEST_SECRET = 4  # a "key" of three letters is a word that error texts need
 _SECRETS = re.compile(
     r"""
     \b(?:sk|pk|rk|gsk|xai|ghp|hf)[-_][\w*.…-]{5,}      # the usual prefixes, masked ones too
-    | \beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?           # JSON web tokens
+    | (?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?           # JSON web tokens
     | \bAIza[\w-]{16,}
     """,
     re.VERBOSE,
