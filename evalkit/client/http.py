@@ -13,14 +13,13 @@ from typing import Self
 
 import aiohttp
 import httpx
-import orjson
 from httpx_aiohttp import HttpxAiohttpClient
 
 from evalkit.client.clock import Clock
 from evalkit.errors import ApiError
 from evalkit.messages.headers import request_id
 from evalkit.messages.redaction import redact
-from evalkit.messages.request import encode_request, messages_url, request_headers
+from evalkit.messages.request import body_bytes, encode_request, messages_url, request_headers
 from evalkit.messages.response import parse_error, parse_response
 from evalkit.messages.stream import MessageAssembler, SseReader
 from evalkit.policies import Limits
@@ -72,7 +71,7 @@ class HttpClient:
         Raises ApiError, classified, for everything that is not a whole answer; no message in it
         holds the key.
         """
-        body = orjson.dumps(encode_request(request, self._endpoint))
+        body = body_bytes(encode_request(request, self._endpoint))
         total = None if self._endpoint.stream else self._limits.total_timeout_s
         try:
             async with asyncio.timeout(total):
