@@ -32,32 +32,38 @@ class AnswerBook:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         by_length: dict[int, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
-        self._answers: list[str] = []
-        for entry in entries:
+        listed = list(entries)
+        for entry in listed:
             prefix = entry.question[:_PREFIX]
             by_length[len(prefix)][prefix].append(entry)
-            self._answers.append(entry.answer)
+        self._longest = max((len(entry.question) for entry in listed), default=0)
+        self._answers = sorted({entry.answer for entry in listed})
         self._by_length = {length: dict(index) for length, index in by_length.items()}
         self.find = lru_cache(maxsize=4096)(self._find)
 
     def _find(self, prompt: str) -> Entry | None:
         """The question that ends last in the prompt (examples come before it), else None."""
-        found: tuple[int, int, Entry] | None = None
+        best: Entry | None = None
+        rank = (0, 0)
         for length, index in self._by_length.items():
-            for start in range(len(prompt) - length + 1):
+            for start in range(len(prompt) - length, -1, -1):
+                if start + self._longest < rank[0]:
+                    break  # nothing that starts here or earlier reaches as far
                 for entry in index.get(prompt[start : start + length], ()):
-                    if prompt.startswith(entry.question, start):
-                        size = len(entry.question)
-                        rank = (start + size, size, entry)
-                        found = rank if found is None or rank[:2] > found[:2] else found
-        return found[2] if found else None
+                    size = len(entry.question)
+                    if (start + size, size) > rank and prompt.startswith(entry.question, start):
+                        best, rank = entry, (start + size, size)
+        return best
 
     def wrong_answer(self, entry: Entry, luck: random.Random) -> str:
         """Something a model might say instead: a number nearby, or another answer of the book."""
         if _NUMBER.match(entry.answer):
             return _near(entry.answer, luck)
-        others = [answer for answer in set(self._answers) if answer != entry.answer]
-        return luck.choice(sorted(others)) if others else "I am not sure."
+        place = luck.randrange(len(self._answers))
+        answer = self._answers[place]
+        if answer == entry.answer:
+            answer = self._answers[place - 1]
+        return answer if answer != entry.answer else "I am not sure."
 
 
 def _near(number: str, luck: random.Random) -> str:
@@ -88,4 +94,7 @@ def _entry(line: bytes, where: str) -> Entry:
         question, answer = row["question"], row["answer"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise DatasetError(f"{where}: needs a JSON object with question and answer") from error
-    return Entry(str(question).strip(), str(answer).split("####")[-1].strip())
+    entry = Entry(str(question).strip(), str(answer).split("####")[-1].strip())
+    if not entry.question:
+        raise DatasetError(f"{where}: the question is empty")
+    return entry

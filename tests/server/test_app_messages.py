@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from evalkit.server.answers import AnswerBook, Entry
 from evalkit.server.app import build_app
+from evalkit.server.backend import Answer, Call
 from evalkit.server.faults import FaultPlan, Setting
 from evalkit.server.limits import RateLimits
 from evalkit.server.requestlog import RequestLog
@@ -286,6 +287,19 @@ def test_a_request_may_ask_for_its_fault() -> None:
     unknown = asker.post("/v1/messages", json=body(), headers={"x-evalkit-fault": "nope"})
     assert unknown.status_code == 400
     assert asker.get("/_evalkit/log").json()["faults"] == {"429": 1}
+
+
+def test_a_bug_of_the_server_is_a_500_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Simulated):
+        def answer(self, call: Call) -> Answer:
+            raise ZeroDivisionError("no such luck")
+
+    app = build_app(Service(backend=Broken()))
+    asker = TestClient(app, headers=VERSION, raise_server_exceptions=False)
+    reply = asker.post("/v1/messages", json=body())
+    assert reply.status_code == 500
+    assert reply.json()["error"]["type"] == "api_error"
+    assert "no such luck" in caplog.text
 
 
 def test_models_come_in_pages_newest_first() -> None:

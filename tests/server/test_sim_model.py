@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.errors import DatasetError
 from evalkit.server.answers import AnswerBook, Entry, load_answers
@@ -260,6 +262,21 @@ def test_the_book_finds_the_question_that_ends_last() -> None:
     assert book.find("What is three?") is None
 
 
+_WORDS = st.text("ab ", min_size=1, max_size=30)
+
+
+@given(st.lists(_WORDS, min_size=1, max_size=6, unique=True), st.text("ab ", max_size=60))
+def test_the_search_finds_what_trying_every_place_finds(questions: list[str], prompt: str) -> None:
+    found = AnswerBook(Entry(text, text) for text in questions).find(prompt)
+    everywhere = [
+        (start + len(text), len(text), text)
+        for text in questions
+        for start in range(len(prompt))
+        if prompt.startswith(text, start)
+    ]
+    assert (found.question if found else None) == max(everywhere, default=(0, 0, None))[2]
+
+
 def test_wrong_answers_are_wrong() -> None:
     book = AnswerBook(
         [Entry("a", "7"), Entry("b", "1,250.5"), Entry("c", "B"), Entry("d", "C"), Entry("e", "0")]
@@ -277,7 +294,9 @@ def test_answers_are_read_from_json_lines(tmp_path: Path) -> None:
     assert entry == Entry("Q?", "12")
 
 
-@pytest.mark.parametrize("line", ["nonsense", "[]", '{"question": "x"}'])
+@pytest.mark.parametrize(
+    "line", ["nonsense", "[]", '{"question": "x"}', '{"question": " ", "answer": 1}']
+)
 def test_a_bad_answer_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_text(f'{{"question": "Q?", "answer": 1}}\n{line}\n')
