@@ -88,7 +88,7 @@ def anchor(case_id: str) -> str:
     """The element id of a case: readable, unique, safe in a URL without further escaping."""
     safe = re.sub(r"[^A-Za-z0-9_.-]", lambda sign: f"~{ord(sign[0]):x}~", case_id)
     if len(safe) > 80:
-        digest = hashlib.blake2b(case_id.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(safe.encode(), digest_size=8).hexdigest()
         safe = f"{safe[:60]}~{digest}"
     return f"case-{safe}"
 
