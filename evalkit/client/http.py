@@ -46,7 +46,7 @@ class HttpClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._key = key
+        self._secrets = (key,) if key else ()
         self._limits = limits
         self._clock = clock
         self._url = messages_url(endpoint.base_url)
@@ -95,11 +95,12 @@ class HttpClient:
             if reply.headers.get("content-type", "").startswith("text/event-stream"):
                 response = await self._read_stream(reply, start_s)
             else:
-                response = parse_response(await self._read(reply, self._limits.max_response_bytes))
+                whole = await self._read(reply, self._limits.max_response_bytes)
+                response = parse_response(whole, secrets=self._secrets)
         return self._complete(response, reply, start_s)
 
     async def _read_stream(self, reply: httpx.Response, start_s: float) -> Response:
-        reader, assembler = SseReader(), MessageAssembler(start_s)
+        reader, assembler = SseReader(), MessageAssembler(start_s, secrets=self._secrets)
         size = 0
         async for chunk in reply.aiter_bytes():
             size += len(chunk)
@@ -108,7 +109,9 @@ class HttpClient:
             for event in reader.feed(chunk):
                 assembler.add(event, now_s)
             if assembler.done:
-                break
+                return assembler.result()
+        for event in reader.close():
+            assembler.add(event, self._clock.now_s())
         return assembler.result()
 
     async def _read(self, reply: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
@@ -130,9 +133,8 @@ class HttpClient:
             )
 
     def _refusal(self, reply: httpx.Response, body: bytes) -> ApiError:
-        error = parse_error(reply.status_code, reply.headers, body, self._clock.utc())
-        error.message = self._without_key(error.message)
-        return error
+        now = self._clock.utc()
+        return parse_error(reply.status_code, reply.headers, body, now, secrets=self._secrets)
 
     def _complete(self, response: Response, reply: httpx.Response, start_s: float) -> Response:
         elapsed_s = self._clock.now_s() - start_s
@@ -163,4 +165,4 @@ class HttpClient:
         return self._without_key(text)
 
     def _without_key(self, text: str) -> str:
-        return redact(text, [self._key] if self._key else [])
+        return redact(text, self._secrets)

@@ -167,10 +167,8 @@ def _prompts_sent(case: Case, variants: list[PlannedVariant]) -> tuple[PromptSen
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
     sent = []
     for name, prompt in prompts.items():
-        rendered = prompt.render(case)
-        turns = [Turn(str(turn["role"]), str(turn["content"])) for turn in rendered.messages]
-        system = [Turn("system", rendered.system)] if rendered.system else []
-        sent.append(PromptSent(name, (*system, *turns)))
+        turns = (Turn(role, text) for role, text in prompt.render(case).turns())
+        sent.append(PromptSent(name, tuple(turns)))
     return tuple(sent)
 
 

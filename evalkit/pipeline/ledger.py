@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evalkit.messages.pricing import Price, cost_usd
+from evalkit.messages.request import canonical
 from evalkit.plan.estimate import request_cap_usd
 from evalkit.types import Response, Trial, TrialResult
 
@@ -68,7 +69,7 @@ class Ledger:
 
     def _worst_case_usd(self, trial: Trial) -> float:
         request = trial.request
-        size = sum(len(str(turn["content"]).encode()) for turn in request.messages)
-        size += len(str(request.system or "").encode())
+        # The body's bytes are more than its text's: a worst case may be too dear, never too cheap.
+        parts = {"system": request.system, "messages": request.messages, **request.options}
         price = self._prices[trial.variant.model]
-        return request_cap_usd(price, size, request.max_tokens) or 0.0
+        return request_cap_usd(price, len(canonical(parts)), request.max_tokens) or 0.0

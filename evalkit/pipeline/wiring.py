@@ -192,6 +192,7 @@ def _limits(suite: Suite) -> Limits:
         connect_timeout_s=spec.connect_timeout_s,
         idle_timeout_s=spec.idle_timeout_s,
         total_timeout_s=spec.total_timeout_s,
+        max_response_bytes=spec.max_response_bytes,
         max_failed_share=spec.max_failed_share,
     )
 

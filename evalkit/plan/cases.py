@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalkit.errors import DatasetError, TemplateError
+from evalkit.plan.images import data_uri
 from evalkit.suite.dataset import Row
 from evalkit.suite.schema import DatasetSpec
 from evalkit.templates import Template
@@ -67,10 +68,15 @@ def _target_reader(spec: DatasetSpec) -> _Target | None:
 
 def _as_json(row: Row) -> Mapping[str, Any]:
     try:
-        decoded: dict[str, Any] = json.loads(json.dumps(dict(row.values), default=str))
+        decoded: dict[str, Any] = json.loads(json.dumps(dict(row.values), default=_text))
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{row.where}: a value cannot be stored: {error}") from error
     return decoded
+
+
+def _text(value: Any) -> str:
+    """What JSON has no word for: bytes as a data URI, dates and the like as they print."""
+    return data_uri(value) if isinstance(value, bytes) else str(value)
 
 
 def _case_id(row: Row, inputs: Mapping[str, Any], column: str | None) -> str:

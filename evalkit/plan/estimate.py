@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evalkit.messages.pricing import Price, cost_usd
+from evalkit.messages.request import canonical
 from evalkit.plan.matrix import PlannedVariant
+from evalkit.plan.prompts import Rendered
 from evalkit.types import Case, Usage
 
 # English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
@@ -14,6 +17,8 @@ from evalkit.types import Case, Usage
 _BYTES_PER_TOKEN = 3.5
 _BYTES_PER_TOKEN_CAP = 2.5
 _OVERHEAD_TOKENS = 16
+# An image of the size the API scales down to costs about this.
+_IMAGE_TOKENS = 1600
 # An answer to an evaluation prompt is seldom longer, and thinking seldom takes the whole budget.
 _EXPECTED_ANSWER_TOKENS = 300
 _EXPECTED_BUDGET_SHARE = 0.5
@@ -73,7 +78,7 @@ def estimate_plan(
 def _estimate_variant(
     planned: PlannedVariant, probe: Sequence[Case], requests: int
 ) -> VariantEstimate:
-    sizes = [len(planned.prompt.render(case).as_text().encode()) for case in probe]
+    sizes = [prompt_bytes(planned.prompt.render(case)) for case in probe]
     mean_bytes = sum(sizes) / max(len(sizes), 1)
     per_request = mean_bytes / _BYTES_PER_TOKEN + _OVERHEAD_TOKENS
     capped = max(sizes, default=0) / _BYTES_PER_TOKEN_CAP + _OVERHEAD_TOKENS
@@ -88,6 +93,19 @@ def _estimate_variant(
         expected_cost_usd=_dollars(planned.price, per_request, answer + thinking, requests),
         max_cost_usd=_dollars(planned.price, capped, planned.max_tokens, requests),
     )
+
+
+def prompt_bytes(rendered: Rendered) -> int:
+    """What a prompt weighs when tokens are guessed: its text, its tools, a flat sum an image."""
+    text = sum(len(text.encode("utf-8", "replace")) for _, text in rendered.turns())
+    fields = len(canonical(rendered.options)) if rendered.options else 0
+    blocks = [block for turn in rendered.messages for block in _blocks(turn["content"])]
+    images = sum(1 for block in blocks if block["type"] == "image")
+    return text + fields + images * int(_IMAGE_TOKENS * _BYTES_PER_TOKEN)
+
+
+def _blocks(content: Any) -> list[Any]:
+    return [] if isinstance(content, str) else list(content)
 
 
 def request_cap_usd(price: Price | None, prompt_bytes: int, max_tokens: int) -> float | None:

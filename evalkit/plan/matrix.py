@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from evalkit.errors import Problem, TemplateError, UsageError
-from evalkit.messages.capabilities import check_thinking, find_capabilities
+from evalkit.messages.capabilities import (
+    EFFORT_LEVELS,
+    Capabilities,
+    check_thinking,
+    find_capabilities,
+)
 from evalkit.messages.pricing import Price, find_price
 from evalkit.plan.prompts import Prompt
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import LOCAL, ModelSpec, Suite
 from evalkit.templates import unknown_variables
-from evalkit.types import Endpoint, Sampling, Variant
+from evalkit.types import Endpoint, Sampling, Thinking, Variant
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedVariant:
-    """A variant with everything needed to ask it: prompt, endpoint, limits on tokens, price."""
+    """A variant with everything needed to ask it: prompt, endpoint, limits on tokens, price.
+
+    ``options`` are further body fields of the model (metadata, service tier).
+    """
 
     variant: Variant
     prompt: Prompt
@@ -27,6 +36,7 @@ class PlannedVariant:
     sampling: Sampling
     answer_tokens: int
     price: Price | None
+    options: Mapping[str, Any]
 
     @property
     def max_tokens(self) -> int:
@@ -45,13 +55,14 @@ def plan_variants(
     prompts = {name: Prompt(name, spec, suite) for name, spec in suite.prompts.items()}
     planned = [
         PlannedVariant(
-            variant=Variant(name, model.name, spec.setting()),
+            variant=Variant(name, model.name, _shown(spec.setting(), model)),
             prompt=prompt,
             model_id=model.model,
             endpoint=endpoints[model.name],
             sampling=_sampling(model),
             answer_tokens=suite.answer_tokens,
             price=price_of(model),
+            options=_options(model),
         )
         for name, prompt in prompts.items()
         for model in suite.models
@@ -88,8 +99,42 @@ def plan_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Problem]
     return [
         *_template_problems(loaded, columns),
         *_thinking_problems(loaded),
+        *_request_problems(loaded),
         *_price_problems(loaded),
     ]
+
+
+def capabilities_of(model: ModelSpec) -> Capabilities | None:
+    """What the suite says of a model, laid over what the table says; None if neither does."""
+    known, spec = find_capabilities(model.model), model.capabilities
+    if spec is None:
+        return known
+    said: dict[str, Any] = {
+        "effort_levels": spec.efforts,
+        "min_budget_tokens": spec.min_budget,
+        "max_output_tokens": spec.max_output_tokens,
+        "accepts_sampling": spec.sampling,
+    }
+    if spec.thinking is not None:
+        said["thinking_types"] = tuple(_WIRE_TYPES[word] for word in spec.thinking)
+    base = known or Capabilities(model.model, tuple(_WIRE_TYPES.values()), EFFORT_LEVELS)
+    return replace(base, **{name: value for name, value in said.items() if value is not None})
+
+
+_WIRE_TYPES = {"off": "disabled", "budget": "enabled", "adaptive": "adaptive"}
+
+
+def _shown(thinking: Thinking, model: ModelSpec) -> Thinking:
+    """Ask for the thinking text where a model would leave it out unless asked."""
+    known = capabilities_of(model) if thinking.is_on and thinking.display is None else None
+    if known is None or known.display_default != "omitted":
+        return thinking
+    return replace(thinking, display="summarized")
+
+
+def _options(model: ModelSpec) -> dict[str, Any]:
+    fields = {"metadata": model.metadata, "service_tier": model.service_tier}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _sampling(model: ModelSpec) -> Sampling:
@@ -109,15 +154,15 @@ def _template_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Pro
         except TemplateError as error:
             problems.append(Problem(where, error.message))
             continue
-        for template in prompt.templates:
-            problems += [
-                Problem(
-                    where,
-                    f"the template uses '{variable}', which no row has; "
-                    f"the columns are {', '.join(sorted(columns))}",
-                )
-                for variable in unknown_variables(template, columns)
-            ]
+        unknown = {name for item in prompt.templates for name in unknown_variables(item, columns)}
+        problems += [
+            Problem(
+                where,
+                f"the prompt uses '{variable}', which no row has; "
+                f"the columns are {', '.join(sorted(columns))}",
+            )
+            for variable in sorted(unknown | (prompt.columns - columns))
+        ]
     return problems
 
 
@@ -133,9 +178,31 @@ def _thinking_problems(loaded: LoadedSuite) -> list[Problem]:
             spec.setting(),
             _sampling(model),
             suite.answer_tokens,
-            find_capabilities(model.model),
+            capabilities_of(model),
         )
     ]
+
+
+def _request_problems(loaded: LoadedSuite) -> list[Problem]:
+    """Forced tools and output schemas where a model refuses them."""
+    problems = []
+    suite = loaded.suite
+    for name, prompt in suite.prompts.items():
+        is_forced = (prompt.tool_choice or {}).get("type") in ("any", "tool")
+        for model in suite.models:
+            known = capabilities_of(model)
+            if known is None:
+                continue
+            where = loaded.source.where(("prompts", name))
+            if is_forced and known.accepts_forced_tool_choice is False:
+                advice = "use tool_choice auto, or output_schema"
+                problems.append(Problem(where, f"{model.model} takes no forced tool; {advice}"))
+            elif is_forced and any(spec.mode == "budget" for spec in suite.thinking):
+                advice = "a forced tool goes with no thinking budget; use tool_choice auto"
+                problems.append(Problem(where, f"{model.model}: {advice}"))
+            if prompt.output_schema is not None and known.accepts_structured_outputs is False:
+                problems.append(Problem(where, f"{model.model} takes no output_schema"))
+    return problems
 
 
 def _price_problems(loaded: LoadedSuite) -> list[Problem]:

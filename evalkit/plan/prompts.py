@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from evalkit.errors import TemplateError
+from evalkit.errors import DatasetError, TemplateError
+from evalkit.plan.images import image_block
 from evalkit.suite.schema import PromptSpec, Suite
 from evalkit.templates import Template
 from evalkit.types import Case
 
+Content = str | list[dict[str, Any]]
+System = str | tuple[Mapping[str, Any], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A prompt filled in for one case, wire-shaped."""
+    """A prompt filled in for one case, wire-shaped; ``options`` are further body fields."""
 
-    system: str | None
+    system: System | None
     messages: tuple[Mapping[str, Any], ...]
+    options: Mapping[str, Any]
 
-    def as_text(self) -> str:
-        """The prompt as one text, for people and for counting."""
-        turns = [f"[{turn['role']}]\n{turn['content']}" for turn in self.messages]
-        return "\n\n".join([f"[system]\n{self.system}"] * (self.system is not None) + turns)
+    def turns(self) -> list[tuple[str, str]]:
+        """(role, text) of every turn, images named rather than shown; for people and counting."""
+        turns = [(str(turn["role"]), _flat(turn["content"])) for turn in self.messages]
+        return [("system", _flat(self.system)), *turns] if self.system else turns
 
 
 class Prompt:
@@ -34,35 +40,95 @@ class Prompt:
     def __init__(self, name: str, spec: PromptSpec, suite: Suite) -> None:
         self.name = name
         self.stop_sequences = spec.stop_sequences or suite.stop_sequences
+        self._spec = spec
+        self._folder = Path(suite.dataset.path).parent
         self._system = (
             Template(spec.system, f"prompts.{name}.system") if spec.system is not None else None
         )
         turns = [(turn.role, turn.content) for turn in spec.messages]
         if spec.user is not None:
             turns = [("user", spec.user)]
-        self._turns = [
-            (role, Template(text, f"prompts.{name}.{'user' if spec.user else 'messages'}"))
-            for role, text in turns
-        ]
+        body = "user" if spec.user is not None else "messages"
+        self._turns = [(role, Template(text, f"prompts.{name}.{body}")) for role, text in turns]
+        self._options = _options(spec)
 
     @property
     def templates(self) -> list[Template]:
         """Every template of the prompt."""
         return [*([self._system] if self._system else []), *(turn for _, turn in self._turns)]
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns used outside of templates."""
+        return frozenset(self._spec.images)
+
     def render(self, case: Case) -> Rendered:
-        """The prompt for one case; raises TemplateError naming the case, also for empty text."""
+        """The prompt for one case.
+
+        Raises TemplateError naming the case, also for empty text, and DatasetError for an image
+        that cannot be sent.
+        """
         try:
             system = self._system.render(case.inputs) if self._system else None
-            messages = tuple(
-                {"role": role, "content": template.render(case.inputs)}
-                for role, template in self._turns
-            )
+            texts = [(role, template.render(case.inputs)) for role, template in self._turns]
         except TemplateError as error:
             raise TemplateError(f"case '{case.id}': {error.message}", error.hint) from error
-        if not all(turn["content"].strip() for turn in messages):
+        if not all(text.strip() for _, text in texts):
             raise TemplateError(
                 f"case '{case.id}': prompt '{self.name}' renders to nothing",
                 "The API refuses empty messages; check the template and the row.",
             )
-        return Rendered(system, messages)
+        messages: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in texts]
+        images = self._images(case)
+        if images:
+            last = messages[-1]
+            last["content"] = [*images, {"type": "text", "text": last["content"]}]
+        return self._marked(system, messages)
+
+    def _images(self, case: Case) -> list[dict[str, Any]]:
+        blocks = []
+        for column in self._spec.images:
+            try:
+                blocks.append(image_block(case.inputs.get(column), self._folder))
+            except DatasetError as error:
+                raise DatasetError(f"case '{case.id}', column '{column}': {error}") from error
+        return blocks
+
+    def _marked(self, system: str | None, messages: list[dict[str, Any]]) -> Rendered:
+        """Put the cache mark on the last block that all cases share."""
+        if self._spec.cache_prefix is None:
+            return Rendered(system, tuple(messages), self._options)
+        mark = {"cache_control": {"type": "ephemeral", "ttl": self._spec.cache_prefix}}
+        if len(messages) > 1:
+            before = messages[-2]
+            before["content"] = [{"type": "text", "text": before["content"], **mark}]
+        elif system is not None:
+            return Rendered(
+                ({"type": "text", "text": system, **mark},), tuple(messages), self._options
+            )
+        else:
+            *tools, last = self._options["tools"]
+            options = {**self._options, "tools": [*tools, {**last, **mark}]}
+            return Rendered(system, tuple(messages), options)
+        return Rendered(system, tuple(messages), self._options)
+
+
+def _options(spec: PromptSpec) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if spec.tools:
+        options["tools"] = list(spec.tools)
+    if spec.tool_choice is not None:
+        options["tool_choice"] = spec.tool_choice
+    if spec.output_schema is not None:
+        shape = {"type": "json_schema", "schema": spec.output_schema}
+        options["output_config"] = {"format": shape}
+    return options
+
+
+def _flat(content: Content | System) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(
+        block["text"] if block["type"] == "text" else f"[{block['source']['media_type']}]"
+        for block in content
+    )

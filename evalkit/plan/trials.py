@@ -51,6 +51,7 @@ def build_request(planned: PlannedVariant, rendered: Rendered) -> Request:
         thinking=planned.variant.thinking,
         sampling=planned.sampling,
         stop_sequences=planned.prompt.stop_sequences,
+        options={**planned.options, **rendered.options},
     )
 
 

@@ -106,19 +106,47 @@ class PromptSpec(Section):
     """A prompt: a user turn (short form: a string), optionally a system text, or a list of turns.
 
     ``file`` names a template file beside the suite; its text becomes the user turn when the suite
-    is read, so that a stored suite is self-contained.
+    is read, so that a stored suite is self-contained. ``images`` names columns that hold image
+    files (paths beside the dataset) or image bytes; they go before the text of the last user turn.
+    ``cache_prefix`` marks everything before the last user turn for the server's prompt cache.
+    ``output_schema`` asks for JSON that fits a schema.
     """
 
     system: str | None = None
     user: str | None = None
     messages: tuple[Turn, ...] = ()
     file: str | None = None
+    images: tuple[str, ...] = ()
     stop_sequences: tuple[str, ...] = ()
+    cache_prefix: Literal["5m", "1h"] | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
-        return {"user": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"user": value}
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        if isinstance(value.get("images"), str):
+            value["images"] = [value["images"]]
+        if isinstance(value.get("tool_choice"), str):
+            value["tool_choice"] = {"type": value["tool_choice"]}
+        if isinstance(value.get("cache_prefix"), bool):
+            value["cache_prefix"] = "5m" if value["cache_prefix"] else None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.tool_choice is not None and not self.tools:
+            raise ValueError("tool_choice needs tools to choose from")
+        has_prefix = self.system is not None or len(self.messages) > 1 or self.tools
+        if self.cache_prefix and not has_prefix:
+            raise ValueError("cache_prefix needs something before the last user turn to cache")
+        return self
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -139,6 +167,19 @@ class PriceSpec(Section):
     cache_write: Money | None = None
 
 
+class CapabilitiesSpec(Section):
+    """What a model accepts, for models evalkit does not know or that a gateway serves its own way.
+
+    ``thinking`` lists ``off``, ``budget`` and ``adaptive`` as far as they are accepted.
+    """
+
+    thinking: tuple[Literal["off", "budget", "adaptive"], ...] | None = None
+    efforts: tuple[Literal["low", "medium", "high", "xhigh", "max"], ...] | None = None
+    min_budget: Tokens | None = None
+    max_output_tokens: Tokens | None = None
+    sampling: bool | None = None
+
+
 class ModelSpec(Section):
     """A model at an endpoint. Short form: the model id (``local`` is the embedded model)."""
 
@@ -157,7 +198,10 @@ class ModelSpec(Section):
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=1)] | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None
     price: PriceSpec | None = None
+    capabilities: CapabilitiesSpec | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -220,6 +264,7 @@ class LimitsSpec(Section):
     connect_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     idle_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     total_timeout_s: Annotated[float, Field(gt=0)] = 600.0
+    max_response_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.25
 
 

@@ -175,7 +175,7 @@ def test_a_failed_trial_is_asked_again_only_when_told_to(tmp_path):
     ("change", "told"),
     [
         (("claude-haiku-4-5", "claude-sonnet-5-5"), "sums.yaml:7: thinking.1: claude-sonnet-5-5"),
-        (("question", "questoin"), "the template uses 'questoin', which no row has"),
+        (("question", "questoin"), "the prompt uses 'questoin', which no row has"),
         (("number, exact", "numbr"), "no scorer is called 'numbr'; did you mean 'number'?"),
         (("target: answer, ", ""), "'number' needs a target"),
         ((str(DATASET), "nowhere.jsonl"), "nowhere.jsonl: no such file"),
