@@ -8,24 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 import httpx
+import orjson
 from httpx_aiohttp import HttpxAiohttpClient
 
 from evalkit.client.clock import Clock
 from evalkit.errors import ApiError
 from evalkit.messages.headers import request_id
 from evalkit.messages.redaction import redact
-from evalkit.messages.request import body_bytes, encode_request, messages_url, request_headers
+from evalkit.messages.request import (
+    MODELS,
+    api_url,
+    body_bytes,
+    encode_request,
+    messages_url,
+    request_headers,
+)
 from evalkit.messages.response import parse_error, parse_response
 from evalkit.messages.stream import MessageAssembler, SseReader
 from evalkit.policies import Limits
 from evalkit.types import Endpoint, Request, Response
 
 _ERROR_BODY_BYTES = 64 * 1024
+_DESCRIBE_TIMEOUT_S = 10.0
 
 
 class HttpClient:
@@ -83,6 +94,20 @@ class HttpClient:
         except (aiohttp.ClientError, httpx.DecodingError, OSError, ValueError) as error:
             # What the transport lets through untranslated: bad HTTP, bad encodings.
             raise ApiError("connection", self._told(error)) from error
+
+    async def describe(self, model: str) -> Mapping[str, Any] | None:
+        """The endpoint's own words on a model (``GET /v1/models/{id}``).
+
+        None where it does not say, for whatever reason: asking must not keep a run from starting.
+        """
+        url = api_url(self._endpoint.base_url, f"{MODELS}/{quote(model, safe='')}")
+        try:
+            async with asyncio.timeout(_DESCRIBE_TIMEOUT_S):
+                reply = await self._http.get(url, headers=self._headers)
+            told = orjson.loads(reply.content) if reply.status_code == 200 else None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError):
+            return None
+        return told if isinstance(told, Mapping) else None
 
     async def _exchange(self, body: bytes) -> Response:
         start_s = self._clock.now_s()

@@ -16,9 +16,16 @@ from pydantic import ValidationError
 
 from evalkit import __version__
 from evalkit.errors import ConfigError, StoreError
+from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import encode_request, request_digest
-from evalkit.pipeline.wiring import check_ready, endpoint_hosts, resolve_endpoints
+from evalkit.pipeline.discovery import discover
+from evalkit.pipeline.wiring import (
+    check_local_model,
+    endpoint_hosts,
+    find_keys,
+    resolve_endpoints,
+)
 from evalkit.plan.cases import plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.matrix import PlannedVariant, plan_problems, plan_variants
@@ -36,14 +43,14 @@ _CHECKED_CASES = 20_000
 _PROBE_CASES = 200
 
 
-def check_suite(loaded: LoadedSuite) -> None:
+def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | None = None) -> None:
     """Refuse what cannot work before anything is sent or written.
 
     Raises ConfigError with every problem found, DatasetError if the dataset has no first row.
     """
     first = next(iter(read_rows(Path(loaded.suite.dataset.path))), None)
     columns = frozenset(first.values) if first else frozenset()
-    problems = [*plan_problems(loaded, columns), *scorer_problems(loaded)]
+    problems = [*plan_problems(loaded, columns, discovered), *scorer_problems(loaded)]
     if problems:
         raise ConfigError(problems, "Nothing was sent.")
 
@@ -53,14 +60,16 @@ def start_run(
 ) -> RunFolder:
     """Make the folder of a new run: suite, cases, manifest. Nothing is sent.
 
-    Raises what :func:`check_suite` and :func:`check_ready` raise, UsageError for ``only`` that
-    matches nothing, StoreError.
+    Raises what :func:`check_suite` raises, ConfigError for a missing key, LocalModelError,
+    UsageError for ``only`` that matches nothing, StoreError.
     """
     suite = loaded.suite
     check_suite(loaded)
     endpoints = resolve_endpoints(suite, env)
     variants = plan_variants(suite, endpoints, only)
-    check_ready(endpoints, env)
+    keys = find_keys(endpoints, env)
+    check_local_model(endpoints)
+    check_suite(loaded, discover(suite, endpoints, keys))
     now = datetime.now(UTC)
     run_id = secrets.token_hex(3)
     manifest = Manifest(

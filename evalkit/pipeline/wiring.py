@@ -82,12 +82,8 @@ def _host(base_url: str) -> str:
     return f"{host}:{parts.port}" if parts.port else host
 
 
-def check_ready(endpoints: Mapping[str, Endpoint], env: Mapping[str, str]) -> None:
-    """Refuse to start without a key that is needed or without the embedded model's weights.
-
-    Raises ConfigError, LocalModelError.
-    """
-    find_keys(endpoints, env)
+def check_local_model(endpoints: Mapping[str, Endpoint]) -> None:
+    """Raise LocalModelError if the embedded model is needed and its weights are missing."""
     if any(endpoint.is_embedded for endpoint in endpoints.values()):
         find_weights()
 

@@ -90,16 +90,25 @@ def price_of(model: ModelSpec) -> Price | None:
     return None if model.provider == LOCAL else find_price(model.model)
 
 
-def plan_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Problem]:
+def plan_problems(
+    loaded: LoadedSuite,
+    columns: frozenset[str],
+    discovered: Mapping[str, Capabilities] | None = None,
+) -> list[Problem]:
     """What cannot work, found before anything is sent.
 
     Impossible thinking settings, templates that do not compile or that name columns the dataset's
-    first row lacks (``columns`` are those it has), a cost cap without prices.
+    first row lacks (``columns`` are those it has), a cost cap without prices. ``discovered`` is
+    what endpoints say of models (by name); it goes before the table, after the suite.
     """
+    told = discovered or {}
+    known = {
+        model.name: told.get(model.name) or capabilities_of(model) for model in loaded.suite.models
+    }
     return [
         *_template_problems(loaded, columns),
-        *_thinking_problems(loaded),
-        *_request_problems(loaded),
+        *_thinking_problems(loaded, known),
+        *_request_problems(loaded, known),
         *_price_problems(loaded),
     ]
 
@@ -166,7 +175,9 @@ def _template_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Pro
     return problems
 
 
-def _thinking_problems(loaded: LoadedSuite) -> list[Problem]:
+def _thinking_problems(
+    loaded: LoadedSuite, known: Mapping[str, Capabilities | None]
+) -> list[Problem]:
     suite = loaded.suite
     return [
         Problem(loaded.source.where(("thinking", index)), message)
@@ -178,29 +189,31 @@ def _thinking_problems(loaded: LoadedSuite) -> list[Problem]:
             spec.setting(),
             _sampling(model),
             suite.answer_tokens,
-            capabilities_of(model),
+            known[model.name],
         )
     ]
 
 
-def _request_problems(loaded: LoadedSuite) -> list[Problem]:
+def _request_problems(
+    loaded: LoadedSuite, known: Mapping[str, Capabilities | None]
+) -> list[Problem]:
     """Forced tools and output schemas where a model refuses them."""
     problems = []
     suite = loaded.suite
     for name, prompt in suite.prompts.items():
         is_forced = (prompt.tool_choice or {}).get("type") in ("any", "tool")
         for model in suite.models:
-            known = capabilities_of(model)
-            if known is None:
+            accepted = known[model.name]
+            if accepted is None:
                 continue
             where = loaded.source.where(("prompts", name))
-            if is_forced and known.accepts_forced_tool_choice is False:
+            if is_forced and accepted.accepts_forced_tool_choice is False:
                 advice = "use tool_choice auto, or output_schema"
                 problems.append(Problem(where, f"{model.model} takes no forced tool; {advice}"))
             elif is_forced and any(spec.mode == "budget" for spec in suite.thinking):
                 advice = "a forced tool goes with no thinking budget; use tool_choice auto"
                 problems.append(Problem(where, f"{model.model}: {advice}"))
-            if prompt.output_schema is not None and known.accepts_structured_outputs is False:
+            if prompt.output_schema is not None and accepted.accepts_structured_outputs is False:
                 problems.append(Problem(where, f"{model.model} takes no output_schema"))
     return problems
 
