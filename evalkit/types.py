@@ -69,7 +69,7 @@ class Endpoint:
     api_key_cmd: str | None = None
     version: str = "2023-06-01"
     beta: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = True
     thinking_switch: bool = False

@@ -62,10 +62,17 @@ def _endpoint(model: ModelSpec, env: Mapping[str, str]) -> Endpoint:
         api_key_cmd=model.api_key_cmd,
         version=model.version,
         beta=model.beta,
-        headers=model.headers,
+        headers={**_custom_headers(env), **model.headers},
         extra_body=model.extra_body,
         stream=model.stream,
     )
+
+
+def _custom_headers(env: Mapping[str, str]) -> dict[str, str]:
+    """``ANTHROPIC_CUSTOM_HEADERS``: a ``Name: value`` a line. They may hold secrets: never shown."""
+    lines = env.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines()
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def endpoint_hosts(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:

@@ -19,9 +19,9 @@ _BYTES_PER_TOKEN_CAP = 2.5
 _OVERHEAD_TOKENS = 16
 # An image of the size the API scales down to costs about this.
 _IMAGE_TOKENS = 1600
-# An answer to an evaluation prompt is seldom longer, and thinking seldom takes the whole budget.
+# An answer to an evaluation prompt is seldom longer, and thinking seldom takes all its room.
 _EXPECTED_ANSWER_TOKENS = 300
-_EXPECTED_BUDGET_SHARE = 0.5
+_EXPECTED_THINKING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _estimate_variant(
     per_request = mean_bytes / _BYTES_PER_TOKEN + _OVERHEAD_TOKENS
     capped = max(sizes, default=0) / _BYTES_PER_TOKEN_CAP + _OVERHEAD_TOKENS
     answer = min(planned.answer_tokens, _EXPECTED_ANSWER_TOKENS)
-    thinking = (planned.variant.thinking.budget_tokens or 0) * _EXPECTED_BUDGET_SHARE
+    thinking = planned.thinking_tokens * _EXPECTED_THINKING_SHARE
     return VariantEstimate(
         variant=planned.variant.key,
         requests=requests,

@@ -17,16 +17,20 @@ from evalkit.messages.capabilities import (
 from evalkit.messages.pricing import Price, find_price
 from evalkit.plan.prompts import Prompt
 from evalkit.suite.load import LoadedSuite
-from evalkit.suite.schema import LOCAL, ModelSpec, Suite
+from evalkit.suite.schema import LOCAL, ModelSpec, Suite, ThinkingSpec
 from evalkit.templates import unknown_variables
 from evalkit.types import Endpoint, Sampling, Thinking, Variant
+
+
+ADAPTIVE_ROOM = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedVariant:
     """A variant with everything needed to ask it: prompt, endpoint, limits on tokens, price.
 
-    ``options`` are further body fields of the model (metadata, service tier).
+    ``answer_tokens`` and ``thinking_tokens`` are what each may use at most; ``options`` are
+    further body fields of the model (metadata, service tier).
     """
 
     variant: Variant
@@ -35,13 +39,14 @@ class PlannedVariant:
     endpoint: Endpoint
     sampling: Sampling
     answer_tokens: int
+    thinking_tokens: int
     price: Price | None
     options: Mapping[str, Any]
 
     @property
     def max_tokens(self) -> int:
-        """Room for the answer plus the thinking budget, so that a sweep compares equal room."""
-        return self.answer_tokens + (self.variant.thinking.budget_tokens or 0)
+        """Room for the answer plus room for thinking, so that a sweep compares equal answers."""
+        return self.answer_tokens + self.thinking_tokens
 
 
 def plan_variants(
@@ -61,6 +66,7 @@ def plan_variants(
             endpoint=endpoints[model.name],
             sampling=_sampling(model),
             answer_tokens=suite.answer_tokens,
+            thinking_tokens=_thinking_room(spec, model, suite.answer_tokens),
             price=price_of(model),
             options=_options(model),
         )
@@ -139,6 +145,24 @@ def _shown(thinking: Thinking, model: ModelSpec) -> Thinking:
     if known is None or known.display_default != "omitted":
         return thinking
     return replace(thinking, display="summarized")
+
+
+def _thinking_room(spec: ThinkingSpec, model: ModelSpec, answer_tokens: int) -> int:
+    """Tokens for thinking on top of the answer's: the budget, or enough where the model decides.
+
+    Without it an adaptive model would think its answer's room away and be cut off.
+    """
+    if spec.mode in ("off", "budget"):
+        return spec.budget or 0
+    known = capabilities_of(model)
+    is_thinking = spec.mode == "adaptive" or (
+        known is not None and (known.when_omitted or "").startswith("adaptive")
+    )
+    if spec.room is None and not is_thinking:
+        return 0
+    most = known.max_output_tokens if known else None
+    room = spec.room or ADAPTIVE_ROOM
+    return room if most is None else max(0, min(room, most - answer_tokens))
 
 
 def _options(model: ModelSpec) -> dict[str, Any]:

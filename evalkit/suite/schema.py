@@ -34,12 +34,17 @@ Money = Annotated[float, Field(ge=0)]
 
 
 class ThinkingSpec(Section):
-    """A thinking setting; in short ``off``, ``default``, ``adaptive``, ``4k``, ``high``."""
+    """A thinking setting; in short ``off``, ``default``, ``adaptive``, ``4k``, ``high``.
+
+    ``room`` is what ``max_tokens`` keeps for thinking where the model decides how much it thinks
+    (default 16k); with a budget, the budget is the room.
+    """
 
     mode: Literal["default", "off", "budget", "adaptive"] = "default"
     budget: Tokens | None = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     display: Literal["summarized", "omitted"] | None = None
+    room: Annotated[Tokens, Field(ge=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -66,6 +71,8 @@ class ThinkingSpec(Section):
     def _whole(self) -> Self:
         if (self.mode == "budget") != (self.budget is not None):
             raise ValueError("a budget goes with mode 'budget', and mode 'budget' needs one")
+        if self.mode in ("off", "budget") and self.room is not None:
+            raise ValueError("room goes with adaptive or default; a budget is its own room")
         if self.mode == "budget" and self.budget == 0:
             raise ValueError("a budget of 0 tokens is 'off': write off")
         return self

@@ -85,3 +85,23 @@ def test_thinking_text_is_asked_for_where_it_would_be_left_out():
     assert display("claude-sonnet-5-5", {"mode": "adaptive", "display": "omitted"}) == "omitted"
     assert display("claude-haiku-4-5", 1024) is None
     assert display("mystery", "adaptive") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "room"),
+    [
+        ("claude-haiku-4-5", "off", 0),
+        ("claude-haiku-4-5", "4k", 4096),
+        ("claude-haiku-4-5", "default", 0),
+        ("claude-sonnet-5-5", "high", 16384),
+        ("claude-sonnet-5-5", "default", 16384),
+        ("claude-sonnet-5-5", {"mode": "adaptive", "room": "32k"}, 32768),
+        ("claude-sonnet-5-5", {"mode": "adaptive", "room": "900k"}, 128000 - 1024),
+        ("mystery", "adaptive", 16384),
+        ("mystery", "default", 0),
+    ],
+)
+def test_thinking_has_room_of_its_own(model, thinking, room):
+    suite = Suite.model_validate(a_suite(models=[model], thinking=[thinking]))
+    (planned,) = plan_variants(suite, {suite.models[0].name: Endpoint("m", "http://x")})
+    assert planned.max_tokens == suite.answer_tokens + room
