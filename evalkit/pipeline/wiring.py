@@ -69,7 +69,7 @@ def _endpoint(model: ModelSpec, env: Mapping[str, str]) -> Endpoint:
 
 
 def _custom_headers(env: Mapping[str, str]) -> dict[str, str]:
-    """``ANTHROPIC_CUSTOM_HEADERS``: a ``Name: value`` a line. They may hold secrets: never shown."""
+    """``ANTHROPIC_CUSTOM_HEADERS``: a ``Name: value`` a line; may hold secrets, never shown."""
     lines = env.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines()
     pairs = (line.partition(":") for line in lines if ":" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -21,7 +21,6 @@ from evalkit.suite.schema import LOCAL, ModelSpec, Suite, ThinkingSpec
 from evalkit.templates import unknown_variables
 from evalkit.types import Endpoint, Sampling, Thinking, Variant
 
-
 ADAPTIVE_ROOM = 16 * 1024
 
 
