@@ -52,6 +52,9 @@ class RetryingClient:
         try:
             response: Response = await retrying(self._attempt, request, history)
         except ApiError as error:
+            if error.is_retryable and self._stopping.is_set():
+                # Not given up, only interrupted: the trial stays open and is asked on resume.
+                raise ApiError("cancelled", "stopped before it could be tried again") from error
             error.attempts = tuple(history.attempts)
             raise
         return replace(response, attempts=tuple(history.attempts))

@@ -118,5 +118,13 @@ async def test_stopping_ends_the_waiting():
     client.outcomes[0] = stop
     with pytest.raises(ApiError) as caught:
         await ask(client, stopping=stopping)
-    assert caught.value.kind == "server_error"
+    assert caught.value.kind == "cancelled"
     assert len(client.requests) == 1
+
+
+async def test_stopping_does_not_hide_what_is_hopeless():
+    stopping = asyncio.Event()
+    stopping.set()
+    with pytest.raises(ApiError) as caught:
+        await ask(FakeClient(error("invalid_request")), stopping=stopping)
+    assert caught.value.kind == "invalid_request"
