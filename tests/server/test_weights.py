@@ -184,14 +184,22 @@ def test_folder_that_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "EVALKIT_CACHE_DIR" in str(raised.value.hint)
 
 
-def test_full_disk(cache: Path, tiny: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk(cache: Path, tiny: Weights) -> None:
+    with pytest.raises(LocalModelError, match="No space left") as raised:
+        fetch_weights(weights=replace(tiny, size=1 << 60))
+    assert "free 200 MB" in str(raised.value.hint)
+    assert entries(cache) == []
+
+
+def test_disk_that_fills_up_while_unpacking(
+    cache: Path, tiny: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(module, "unpack", fail)
-    with pytest.raises(LocalModelError, match="No space left") as raised:
+    with pytest.raises(LocalModelError, match="No space left"):
         fetch_weights(weights=tiny)
-    assert "free 300 MB" in str(raised.value.hint)
     assert entries(cache) == []
 
 
