@@ -108,6 +108,10 @@ class Request:
     ``messages`` and ``system`` hold wire-shaped content (strings or lists of content blocks).
     ``options`` are further body fields (tools, metadata, output_config …), passed on as they are;
     ``extra_body`` wins over everything. ``max_tokens`` already contains the thinking budget.
+
+    The last three are for whoever paces requests, and are not sent: the variant that asks, the
+    digest of the prefix that all its requests share where it is to be cached, and the prompt's
+    size in bytes.
     """
 
     model: str
@@ -119,6 +123,9 @@ class Request:
     stop_sequences: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    variant_key: str = ""
+    prefix_key: str | None = None
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,7 @@ class Trial:
     sample: int
     request: Request
     request_digest: str
+    case: Case | None = None
 
 
 @dataclass(frozen=True, slots=True)

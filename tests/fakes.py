@@ -40,12 +40,14 @@ class FakeClient:
         self.in_flight = 0
         self.most_in_flight = 0
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, on_start: Callable[[], None] | None = None) -> Response:
         self.requests.append(request)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(0)
+            if on_start is not None:
+                on_start()
             outcome = self.outcomes.pop(0) if self.outcomes else a_response(attempts=())
             if isinstance(outcome, Exception):
                 raise outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -39,7 +40,7 @@ class RetryingClient:
         self._stopping = stopping
         self._jitter = jitter
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, on_start: Callable[[], None] | None = None) -> Response:
         """Ask until there is an answer or no hope; raises the last ApiError."""
         history = _History(self._clock.now_s())
         retrying = AsyncRetrying(
@@ -50,7 +51,7 @@ class RetryingClient:
             reraise=True,
         )
         try:
-            response: Response = await retrying(self._attempt, request, history)
+            response: Response = await retrying(self._attempt, request, on_start, history)
         except ApiError as error:
             if error.is_retryable and self._stopping.is_set():
                 # Not given up, only interrupted: the trial stays open and is asked on resume.
@@ -59,10 +60,12 @@ class RetryingClient:
             raise
         return replace(response, attempts=tuple(history.attempts))
 
-    async def _attempt(self, request: Request, history: _History) -> Response:
+    async def _attempt(
+        self, request: Request, on_start: Callable[[], None] | None, history: _History
+    ) -> Response:
         start_s = self._clock.now_s()
         try:
-            response = await self._client.send(request)
+            response = await self._client.send(request, on_start)
         except ApiError as error:
             elapsed_s = self._clock.now_s() - start_s
             history.note(

@@ -10,10 +10,29 @@ from contextlib import asynccontextmanager
 from evalkit.client.client import Client
 from evalkit.client.clock import Clock
 from evalkit.client.http import HttpClient
+from evalkit.client.limits import Limiter
 from evalkit.client.retrying import RetryingClient
-from evalkit.client.throttled import ThrottledClient
+from evalkit.client.throttled import Gate, ThrottledClient
+from evalkit.messages.headers import RateLimits
 from evalkit.policies import Limits, Retries
 from evalkit.types import Endpoint
+
+
+@asynccontextmanager
+async def open_gate(limits: Limits, clock: Clock, stopping: asyncio.Event) -> AsyncIterator[Gate]:
+    """The way to one endpoint and model, for all clients that go there."""
+    limiter = Limiter(
+        limits.concurrency,
+        limits.requests_per_minute,
+        limits.input_tokens_per_minute,
+        limits.output_tokens_per_minute,
+    )
+    gate = Gate(limiter, clock, stopping)
+    watch = asyncio.create_task(gate.watch(), name="gate")
+    try:
+        yield gate
+    finally:
+        watch.cancel()
 
 
 @asynccontextmanager
@@ -22,14 +41,16 @@ async def open_client(
     key: str | None,
     limits: Limits,
     retries: Retries,
+    gate: Gate,
     clock: Clock,
     stopping: asyncio.Event,
 ) -> AsyncIterator[Client]:
-    """A client for an endpoint, closed at the end. ``limits.concurrency`` must be set."""
-    if limits.concurrency is None:
-        raise ValueError("limits.concurrency must be chosen before a client is opened")
-    # Jitter needs no seed: it decides when, never what.
-    jitter = random.Random()
-    async with HttpClient(endpoint, key, limits, clock) as http:
-        throttled = ThrottledClient(http, limits.concurrency, clock, stopping, jitter)
-        yield RetryingClient(throttled, retries, clock, stopping, jitter)
+    """A client for an endpoint, closed at the end."""
+
+    def observe(told: RateLimits) -> None:
+        gate.limiter.observe(told, clock.now_s())
+
+    async with HttpClient(endpoint, key, limits, clock, on_limits=observe) as http:
+        throttled = ThrottledClient(http, gate, clock)
+        # Jitter needs no seed: it decides when, never what.
+        yield RetryingClient(throttled, retries, clock, stopping, random.Random())

@@ -1,68 +1,135 @@
-"""A Client that waits for room: a fixed number in flight, and a pause that everyone keeps.
+"""A Client that waits for room, first come first served.
 
-One 429 or 529 slows the endpoint, not just its own trial: until the named time has passed nobody
-sends, and those who waited start again spread out rather than all at once.
+One 429 or 529 slows everyone at the endpoint, not just its own trial. Where requests share a
+cacheable prefix, the first one goes alone until its answer begins; the rest then read the server's
+cache instead of all writing it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import math
+from collections.abc import Callable
 
 from evalkit.client.client import Client
 from evalkit.client.clock import Clock
+from evalkit.client.limits import Charge, Forecast, Limiter
 from evalkit.errors import ApiError
 from evalkit.types import Request, Response
 
-# Without a word from the server: the first pause, doubled with every refusal in a row.
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+
+class Gate:
+    """The way to one endpoint and model, shared by every client that goes there.
+
+    ``limited_by`` says what the first in the queue waits for. ``stopping`` ends all waiting with a
+    ``cancelled`` ApiError.
+    """
+
+    def __init__(self, limiter: Limiter, clock: Clock, stopping: asyncio.Event) -> None:
+        self.limiter = limiter
+        self.limited_by: str | None = None
+        self._clock = clock
+        self._stopping = stopping
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    async def enter(self, charge: Charge) -> None:
+        """Wait for room and take it."""
+        if not self._turn.locked():
+            now_s = self._clock.now_s()
+            if self.limiter.wait_s(charge, now_s)[1] is None:
+                self.limited_by = None
+                self.limiter.enter(charge, now_s)
+                return
+        async with self._turn:
+            while not self._stopping.is_set():
+                now_s = self._clock.now_s()
+                wait_s, self.limited_by = self.limiter.wait_s(charge, now_s)
+                if self.limited_by is None:
+                    self.limiter.enter(charge, now_s)
+                    return
+                self._changed.clear()
+                if wait_s < math.inf:
+                    await self._clock.sleep(wait_s, self._stopping)
+                else:
+                    await self._changed.wait()
+        raise ApiError("cancelled", "stopped while waiting for room")
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self.limiter.leave()
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Look again: limits were changed from outside."""
+        self._changed.set()
+
+    async def watch(self) -> None:
+        """Wake whoever waits for room when the run stops; runs beside the clients."""
+        await self._stopping.wait()
+        self._changed.set()
 
 
 class ThrottledClient:
-    """Wraps a client; ``stopping`` ends all waiting with a ``cancelled`` ApiError."""
+    """Wraps a client; every request passes the gate."""
 
-    def __init__(
-        self,
-        client: Client,
-        concurrency: int,
-        clock: Clock,
-        stopping: asyncio.Event,
-        jitter: random.Random,
-    ) -> None:
+    def __init__(self, client: Client, gate: Gate, clock: Clock) -> None:
         self._client = client
-        self._room = asyncio.Semaphore(concurrency)
+        self._gate = gate
+        self._limiter = gate.limiter
         self._clock = clock
-        self._stopping = stopping
-        self._jitter = jitter
-        self._open_at_s = 0.0
-        self._pause_s = 0.0
+        self._forecast = Forecast()
+        self._prefixes: dict[str, asyncio.Event] = {}
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, on_start: Callable[[], None] | None = None) -> Response:
         """Wait for room, then ask; raises what the wrapped client raises."""
-        async with self._room:
-            await self._wait_for_gate()
-            try:
-                response = await self._client.send(request)
-            except ApiError as error:
-                if error.slows_everyone:
-                    self._close_gate(error.retry_after_s)
-                raise
-        self._pause_s = 0.0
-        return response
+        key = request.prefix_key
+        if key is None:
+            return await self._ask(request, on_start)
+        warming = await self._await_prefix(key)
+        if warming is None:
+            return await self._ask(request, on_start)
+        try:
+            return await self._ask(request, warming.set)
+        finally:
+            if not warming.is_set():
+                # The first one failed before its answer began: the next one tries.
+                del self._prefixes[key]
+                warming.set()
 
-    async def _wait_for_gate(self) -> None:
-        while (left_s := self._open_at_s - self._clock.now_s()) > 0:
-            # Up to a tenth later, so that the waiting do not come back as one herd.
-            await self._clock.sleep(left_s * (1 + 0.1 * self._jitter.random()), self._stopping)
-            if self._stopping.is_set():
-                raise ApiError("cancelled", "stopped while waiting for the endpoint")
+    async def _ask(self, request: Request, on_start: Callable[[], None] | None) -> Response:
+        charge = self._forecast.charge(request.variant_key, request.size_bytes, request.max_tokens)
+        await self._gate.enter(charge)
+        start_s = self._clock.now_s()
+        try:
+            response = await self._client.send(request, on_start)
+            self._settle(request, response, charge, start_s)
+            return response
+        except ApiError as error:
+            if error.slows_everyone:
+                now_s = self._clock.now_s()
+                self._limiter.settle(charge, 0, 0, now_s)
+                self._limiter.refused(error.retry_after_s, now_s)
+            raise
+        finally:
+            self._gate.leave()
 
-    def _close_gate(self, retry_after_s: float | None) -> None:
+    def _settle(self, request: Request, response: Response, charge: Charge, start_s: float) -> None:
         now_s = self._clock.now_s()
-        if retry_after_s is None:
-            if now_s < self._open_at_s:
-                return  # one of a burst; the gate is closed already
-            self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            retry_after_s = self._pause_s
-        self._open_at_s = max(self._open_at_s, now_s + retry_after_s)
+        usage = response.usage
+        fresh = usage.input_tokens
+        if fresh is not None:
+            # Tokens read from the server's cache count toward no limit; written ones do.
+            fresh += usage.cache_write_tokens or 0
+        self._limiter.answered(now_s - start_s, now_s)
+        self._limiter.settle(charge, fresh, usage.output_tokens, now_s)
+        self._forecast.learn(request.variant_key, request.size_bytes, fresh, usage.output_tokens)
+
+    async def _await_prefix(self, key: str) -> asyncio.Event | None:
+        """Wait for whoever warms the same prefix; the event to set if that is this request."""
+        while (warming := self._prefixes.get(key)) is not None:
+            if warming.is_set():
+                return None
+            await warming.wait()
+        self._prefixes[key] = asyncio.Event()
+        return self._prefixes[key]

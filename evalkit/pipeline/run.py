@@ -20,7 +20,7 @@ from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason, Stop
-from evalkit.pipeline.wiring import endpoint_hosts, find_keys, open_executor, resolve_endpoints
+from evalkit.pipeline.wiring import endpoint_hosts, find_keys, open_engine, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
 from evalkit.plan.trials import plan_trials
 from evalkit.policies import Limits
@@ -103,10 +103,10 @@ class _Session:
         recorder = Recorder(self.writer, self.listen, stop)
         try:
             with _signals(stop, self.listen):
-                async with open_executor(self.suite, self.endpoints, self.keys, stop) as executor:
+                async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
                     await collect(
                         trials,
-                        executor=executor,
+                        executor=engine.executor,
                         ledger=self.ledger,
                         recorder=recorder,
                         stop=stop,

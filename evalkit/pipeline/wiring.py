@@ -7,12 +7,13 @@ import shlex
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from evalkit.client.client import Client
 from evalkit.client.clock import SystemClock
-from evalkit.client.stack import open_client
+from evalkit.client.stack import open_client, open_gate
+from evalkit.client.throttled import Gate
 from evalkit.errors import ConfigError, Problem
 from evalkit.executors.executor import Executor
 from evalkit.executors.local import LocalExecutor
@@ -24,8 +25,6 @@ from evalkit.suite.schema import LOCAL, ModelSpec, Suite
 from evalkit.types import Endpoint
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
-# Room for a laptop and for the smallest tier's acceleration limits; raise it with -j.
-_AUTO_CONCURRENCY = 32
 _KEY_COMMAND_TIMEOUT_S = 30
 
 
@@ -146,43 +145,48 @@ def _key_from_command(command: str) -> str:
     return done.stdout.strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What runs a suite: the executor, and the gates its requests pass, by endpoint and model."""
+
+    executor: Executor
+    gates: Mapping[str, Gate]
+
+
 @asynccontextmanager
-async def open_executor(
+async def open_engine(
     suite: Suite,
     endpoints: Mapping[str, Endpoint],
     keys: Mapping[str, str | None],
     stop: Stop,
-) -> AsyncIterator[Executor]:
+) -> AsyncIterator[Engine]:
     """An executor over all endpoints of a suite; starts and stops the embedded model.
 
     Raises LocalModelError if the embedded model cannot be started.
     """
     limits, retries, clock = _limits(suite), _retries(suite), SystemClock()
-    concurrency = limits.concurrency or _AUTO_CONCURRENCY
     clients: dict[str, Client] = {}
+    gates: dict[str, Gate] = {}
     async with AsyncExitStack() as stack:
-        is_any_embedded = any(endpoint.is_embedded for endpoint in endpoints.values())
-        is_any_remote = not all(endpoint.is_embedded for endpoint in endpoints.values())
         slots, local_url = 0, ""
-        if is_any_embedded:
+        if any(endpoint.is_embedded for endpoint in endpoints.values()):
             server = await asyncio.to_thread(stack.enter_context, local_server())
-            slots, local_url = (
-                min(server.slots, limits.concurrency or server.slots),
-                server.base_url,
-            )
-        for name, endpoint in endpoints.items():
-            at_once = slots if endpoint.is_embedded else concurrency
+            slots, local_url = server.slots, server.base_url
+        for model in suite.models:
+            endpoint, own = endpoints[model.name], limits
+            if endpoint.is_embedded:
+                endpoint = replace(endpoint, base_url=local_url)
+                own = replace(limits, concurrency=min(slots, limits.concurrency or slots))
+            # Models of other names at the same place share its limits.
+            way = f"{model.model} at {endpoint.base_url}"
+            if way not in gates:
+                gates[way] = await stack.enter_async_context(open_gate(own, clock, stop.event))
             client = open_client(
-                replace(endpoint, base_url=local_url) if endpoint.is_embedded else endpoint,
-                keys[name],
-                replace(limits, concurrency=at_once),
-                retries,
-                clock,
-                stop.event,
+                endpoint, keys[model.name], own, retries, gates[way], clock, stop.event
             )
-            clients[name] = await stack.enter_async_context(client)
-        workers = slots + concurrency * is_any_remote
-        yield LocalExecutor(clients, workers, clock, stop.event)
+            clients[model.name] = await stack.enter_async_context(client)
+        workers = sum(gate.limiter.concurrency.most for gate in gates.values())
+        yield Engine(LocalExecutor(clients, workers, clock, stop.event), gates)
 
 
 def _limits(suite: Suite) -> Limits:

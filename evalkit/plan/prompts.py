@@ -19,11 +19,22 @@ System = str | tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A prompt filled in for one case, wire-shaped; ``options`` are further body fields."""
+    """A prompt filled in for one case, wire-shaped; ``options`` are further body fields.
+
+    ``is_cached``: what comes before the last turn is marked for the server's prompt cache.
+    """
 
     system: System | None
     messages: tuple[Mapping[str, Any], ...]
     options: Mapping[str, Any]
+    is_cached: bool = False
+
+    @property
+    def shared_prefix(self) -> list[Any] | None:
+        """What the server is asked to cache; None where nothing is."""
+        if not self.is_cached:
+            return None
+        return [self.options.get("tools"), self.system, *self.messages[:-1]]
 
     def turns(self) -> list[tuple[str, str]]:
         """(role, text) of every turn, images named rather than shown; for people and counting."""
@@ -104,13 +115,13 @@ class Prompt:
             before["content"] = [{"type": "text", "text": before["content"], **mark}]
         elif system is not None:
             return Rendered(
-                ({"type": "text", "text": system, **mark},), tuple(messages), self._options
+                ({"type": "text", "text": system, **mark},), tuple(messages), self._options, True
             )
         else:
             *tools, last = self._options["tools"]
             options = {**self._options, "tools": [*tools, {**last, **mark}]}
-            return Rendered(system, tuple(messages), options)
-        return Rendered(system, tuple(messages), self._options)
+            return Rendered(system, tuple(messages), options, True)
+        return Rendered(system, tuple(messages), self._options, True)
 
 
 def _options(spec: PromptSpec) -> dict[str, Any]:

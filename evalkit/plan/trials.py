@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from evalkit.messages.request import encode_request, request_digest
+from evalkit.plan.estimate import prompt_bytes
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.prompts import Rendered
 from evalkit.types import Case, Request, Trial
@@ -20,13 +21,14 @@ def plan_trials(
     same cases. Raises TemplateError for a case that a prompt does not render for.
     """
     for case in cases:
-        rendered: dict[str, Rendered] = {}
+        rendered: dict[str, tuple[Rendered, int]] = {}
         requests = []
         for planned in variants:
             name = planned.variant.prompt
             if name not in rendered:
-                rendered[name] = planned.prompt.render(case)
-            request = build_request(planned, rendered[name])
+                prompt = planned.prompt.render(case)
+                rendered[name] = prompt, prompt_bytes(prompt)
+            request = build_request(planned, *rendered[name])
             digest = request_digest(encode_request(request, planned.endpoint))
             requests.append((planned, request, digest))
         for sample in range(samples):
@@ -38,11 +40,14 @@ def plan_trials(
                     sample=sample,
                     request=request,
                     request_digest=digest,
+                    case=case,
                 )
 
 
-def build_request(planned: PlannedVariant, rendered: Rendered) -> Request:
-    """The request of a variant for a rendered prompt."""
+def build_request(planned: PlannedVariant, rendered: Rendered, size_bytes: int = 0) -> Request:
+    """The request of a variant for a rendered prompt of ``size_bytes``."""
+    key = planned.variant.key
+    prefix = rendered.shared_prefix
     return Request(
         model=planned.model_id,
         messages=rendered.messages,
@@ -52,6 +57,9 @@ def build_request(planned: PlannedVariant, rendered: Rendered) -> Request:
         sampling=planned.sampling,
         stop_sequences=planned.prompt.stop_sequences,
         options={**planned.options, **rendered.options},
+        variant_key=key,
+        prefix_key=request_digest({"variant": key, "prefix": prefix}) if prefix else None,
+        size_bytes=size_bytes,
     )
 
 

@@ -131,7 +131,7 @@ async def test_a_store_that_fails_stops_the_run(writer, monkeypatch):
     monkeypatch.setattr(writer, "commit", full)
     client = FakeClient()
 
-    async def slowly(request):
+    async def slowly(request, on_start=None):
         await asyncio.sleep(0.01)
         return _answer()
 

@@ -1,0 +1,215 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.client.limits import (
+    FIRST_CONCURRENCY,
+    MOST_CONCURRENCY,
+    Bucket,
+    Charge,
+    Concurrency,
+    Forecast,
+    Limiter,
+)
+from evalkit.messages.headers import RateLimit, RateLimits
+
+
+@given(
+    st.integers(1, 6000),
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 50)), min_size=1, max_size=60),
+)
+def test_a_bucket_never_gives_more_than_its_rate_and_what_it_holds(per_minute, wishes):
+    bucket = Bucket(0.5, per_minute)
+    now, taken, largest = 0.0, 0.0, 0.0
+    bucket.level(now)
+    for gap, amount in wishes:
+        now += gap
+        now += bucket.wait_s(amount, now)
+        bucket.take(amount, now)
+        taken += amount
+        largest = max(largest, amount)
+    held = max(1.0, per_minute / 120)
+    # Debt: one request larger than the bucket may overdraw it, and it is paid before the next.
+    assert taken <= held + per_minute / 60 * now + largest + 1e-6
+
+
+def test_a_bucket_without_a_limit_never_waits():
+    bucket = Bucket(0.5)
+    assert not bucket.is_known
+    assert bucket.wait_s(1e9, 0.0) == 0.0
+    bucket.take(1e9, 0.0)
+    assert bucket.wait_s(1.0, 0.0) == 0.0
+
+
+def test_the_server_teaches_a_limit_and_what_is_left():
+    bucket = Bucket(0.5)
+    bucket.observe(RateLimit(limit=600, remaining=0), 10.0)
+    assert bucket.wait_s(1.0, 10.0) == pytest.approx(0.1)
+    assert bucket.wait_s(1.0, 10.2) == 0.0
+
+
+@pytest.mark.parametrize(("told", "server", "rate"), [(60, 600, 60), (600, 60, 60), (60, None, 60)])
+def test_of_two_limits_the_tighter_counts(told, server, rate):
+    bucket = Bucket(0.5, told)
+    bucket.observe(RateLimit(limit=server), 0.0)
+    bucket.drain(0.0)
+    assert bucket.wait_s(1.0, 0.0) == pytest.approx(60 / rate)
+
+
+def test_what_was_charged_too_much_is_given_back():
+    bucket = Bucket(2.0, 6000)
+    assert bucket.wait_s(200.0, 0.0) == 0.0
+    bucket.take(200.0, 0.0)
+    bucket.take(50.0 - 200.0, 0.0)
+    assert bucket.level(0.0) == 150.0
+
+
+def rounds(concurrency, count, service_s=0.1, *, is_full=True, start=0.0):
+    now = start
+    for _ in range(count):
+        for _ in range(max(1, concurrency.limit)):
+            concurrency.answered(now, service_s, is_full=is_full)
+        now += service_s
+    return now
+
+
+def test_a_fixed_number_is_used_after_the_first_answer():
+    concurrency = Concurrency(64)
+    assert concurrency.limit == FIRST_CONCURRENCY
+    concurrency.answered(0.0, 0.1, is_full=True)
+    assert concurrency.limit == 64
+    concurrency.refused(1.0)
+    assert concurrency.limit == 64
+    assert Concurrency(3).limit == 3
+
+
+def test_by_itself_it_doubles_and_is_bounded():
+    concurrency = Concurrency(None)
+    seen = []
+    for number in range(8):
+        rounds(concurrency, 1, start=number)
+        seen.append(concurrency.limit)
+    assert seen[:4] == [16, 32, 64, 128]
+    assert seen[-1] == MOST_CONCURRENCY
+
+
+def test_it_grows_only_while_all_of_it_is_used():
+    concurrency = Concurrency(None)
+    rounds(concurrency, 20, is_full=False)
+    assert concurrency.limit == FIRST_CONCURRENCY
+
+
+def test_a_refusal_cuts_it_once_a_burst_and_then_it_grows_by_one():
+    concurrency = Concurrency(None)
+    now = rounds(concurrency, 3)
+    assert concurrency.limit == 64
+    for _ in range(30):
+        concurrency.refused(now)
+    assert concurrency.limit == int(64 * 0.7)
+    rounds(concurrency, 3, start=now + 2)
+    assert concurrency.limit == int(64 * 0.7) + 3
+
+
+def test_it_never_falls_below_one():
+    concurrency = Concurrency(None)
+    for number in range(100):
+        concurrency.refused(number * 2.0)
+    assert concurrency.limit == 1
+
+
+def test_it_backs_off_when_answers_slow_down():
+    """A server that serves 20 at a time: beyond that, more in flight only means longer waits."""
+    concurrency = Concurrency(None)
+    now = 0.0
+    for _ in range(60):
+        service = 0.1 * max(1.0, concurrency.limit / 20)
+        now = rounds(concurrency, 1, service, start=now) + 0.01
+    assert 15 <= concurrency.limit <= 70
+
+
+def test_forecasts_learn_input_by_size_and_output_by_variant():
+    forecast = Forecast()
+    first = forecast.charge("a", 700, 1000)
+    assert (first.input_tokens, first.output_tokens) == (pytest.approx(200), 250)
+    for _ in range(60):
+        forecast.learn("a", 700, 350, 40)
+        forecast.learn("b", 700, 350, 400)
+    charge = forecast.charge("a", 700, 1000)
+    assert charge.input_tokens == pytest.approx(350, rel=0.01)
+    assert charge.output_tokens == pytest.approx(40)
+    assert forecast.charge("b", 700, 1000).output_tokens == pytest.approx(400)
+    assert forecast.charge("b", 700, 100).output_tokens == 100
+    forecast.learn("a", 700, None, None)
+    assert forecast.charge("a", 700, 1000).output_tokens == pytest.approx(40)
+
+
+def use(limiter: Limiter, charge: Charge, actual: int, seconds: float) -> float:
+    """Tokens used in so many seconds by someone who always wants to go."""
+    now, used = 0.0, 0.0
+    while now < seconds:
+        wait, reason = limiter.wait_s(charge, now)
+        if reason:
+            now += max(wait, 1e-3)
+            continue
+        limiter.enter(charge, now)
+        limiter.leave()
+        limiter.settle(charge, None, actual, now)
+        used += actual
+    return used
+
+
+def test_a_limit_is_used_to_the_full_when_the_guess_is_wrong():
+    for guess in (10.0, 100.0, 1000.0):
+        limiter = Limiter(concurrency=10, output_tokens_per_minute=6000)
+        limiter.concurrency.answered(0.0, 0.1, is_full=False)
+        used = use(limiter, Charge(0, guess), 100, 60.0)
+        assert 0.95 * 6000 <= used <= 1.06 * 6000
+
+
+def test_a_limit_is_used_to_the_full_when_answers_vary_tenfold():
+    chance = random.Random(1)
+    limiter = Limiter(concurrency=10, output_tokens_per_minute=60_000)
+    limiter.concurrency.answered(0.0, 0.1, is_full=False)
+    forecast, now, used = Forecast(), 0.0, 0
+    while now < 60.0:
+        charge = forecast.charge("v", 100, 4096)
+        wait, reason = limiter.wait_s(charge, now)
+        if reason:
+            now += max(wait, 1e-3)
+            continue
+        actual = round(100 * 10 ** chance.random())
+        limiter.enter(charge, now)
+        limiter.leave()
+        limiter.settle(charge, None, actual, now)
+        forecast.learn("v", 100, None, actual)
+        used += actual
+    assert 0.95 * 60_000 <= used <= 1.06 * 60_000
+
+
+def test_a_limiter_says_what_it_waits_for():
+    limiter = Limiter(concurrency=1, requests_per_minute=60)
+    charge = Charge(10, 10)
+    assert limiter.wait_s(charge, 0.0) == (0.0, None)
+    limiter.enter(charge, 0.0)
+    assert limiter.wait_s(charge, 0.0)[1] == "concurrency"
+    limiter.leave()
+    assert limiter.wait_s(charge, 0.0) == (pytest.approx(1.0), "requests per minute")
+    limiter.refused(9.0, 0.0)
+    assert limiter.wait_s(charge, 0.0) == (9.0, "server refusal")
+    limiter.is_paused = True
+    assert limiter.wait_s(charge, 99.0)[1] == "paused"
+
+
+def test_headers_reach_their_buckets():
+    limiter = Limiter()
+    limiter.observe(
+        RateLimits(
+            requests=RateLimit(limit=60, remaining=0), output=RateLimit(limit=600, remaining=0)
+        ),
+        0.0,
+    )
+    wait, reason = limiter.wait_s(Charge(0, 10), 0.0)
+    assert reason == "requests per minute"
+    assert wait == pytest.approx(1.0)
