@@ -40,13 +40,18 @@ def path() -> None:
 
 @command.command()
 @click.option("--port", default=0, show_default="any free one", type=click.IntRange(0, 65535))
-@click.option("--slots", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--slots",
+    show_default="one for each thread",
+    type=click.IntRange(1, 64),
+    help="How many requests are answered at once.",
+)
 @click.option(
     "--weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Another model file (GGUF) than the fetched one.",
 )
-def serve(port: int, slots: int, weights: Path | None) -> None:
+def serve(port: int, slots: int | None, weights: Path | None) -> None:
     """Serve the model's /v1/messages on 127.0.0.1 until Ctrl-C."""
     from evalkit.server.local import local_server
 

@@ -27,7 +27,6 @@ from evalkit.errors import LocalModelError
 from evalkit.server.weights import find_weights
 
 MODEL = "smollm2-135m"
-SLOTS = 2
 CONTEXT_TOKENS = 2048
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
@@ -58,33 +57,36 @@ def local_server(
     weights: Path | None = None,
     template: Path = THINKING_TEMPLATE,
     port: int = 0,
-    slots: int = SLOTS,
+    slots: int | None = None,
     threads: int | None = None,
     start_timeout_s: float = START_TIMEOUT_S,
 ) -> Iterator[LocalServer]:
     """Run the local model while the block runs; port 0 means any free one.
 
-    ``threads`` defaults to :func:`default_threads`. Raises ``LocalModelError`` when the library or
-    the weights are missing or the server does not come up.
+    ``threads`` defaults to :func:`default_threads`, ``slots`` to one for each thread: more of them
+    answer no faster, and each reads the template's worked examples once. Raises
+    ``LocalModelError`` when the library or the weights are missing or the server does not come up.
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalModelError(
             "the local model needs the package xllamacpp, which is not installed",
             hint="run: pip install 'evalkit[local]'",
         )
+    threads = threads or default_threads()
+    slots = slots or threads
     settings: dict[str, Any] = {
         "weights": str(weights or find_weights()),
         "template": template.read_text(encoding="utf-8"),
         "model": MODEL,
         "port": port,
         "slots": slots,
-        "threads": threads or default_threads(),
+        "threads": threads,
         "context_tokens": CONTEXT_TOKENS,
     }
     with tempfile.TemporaryFile() as complaints, start(settings, complaints) as child:
         try:
             base_url = await_ready(child, complaints, time.monotonic() + start_timeout_s)
-            yield LocalServer(base_url, MODEL, child.pid, slots, settings["threads"])
+            yield LocalServer(base_url, MODEL, child.pid, slots, threads)
         finally:
             stop(child)
 

@@ -12,7 +12,9 @@ import pytest
 
 from evalkit.server.local import THINKING_TEMPLATE
 
-DATASETS = Path(__file__).parents[2] / "datasets"
+ROOT = Path(__file__).parents[2]
+DATASETS = ROOT / "datasets"
+CHOICE = ROOT / "tests" / "benchmarks"
 OPERATIONS = ("addition", "subtraction", "multiplication", "division")
 
 
@@ -57,25 +59,29 @@ def test_split_is_the_documented_draw() -> None:
     assert [row for turn in zip(*reported, strict=True) for row in turn] == REPORTED
 
 
-def worked_examples(template: str) -> list[dict[str, str]]:
-    """The template writes its list as JSON."""
-    match = re.search(r"set examples = (\[.*?\n\])", template, re.DOTALL)
-    assert match
-    examples: list[dict[str, str]] = json.loads(match[1])
-    return examples
+CANDIDATES = json.loads((CHOICE / "thinking_candidates.json").read_text())
 
 
-def test_template_repeats_no_problem() -> None:
-    examples = worked_examples(THINKING_TEMPLATE.read_text())
-    assert len(examples) >= 3
+def test_shipped_examples_are_those_that_won() -> None:
+    shipped = re.search(r"set examples = (\[.*?\n\])", THINKING_TEMPLATE.read_text(), re.DOTALL)
+    assert shipped
+    choice = json.loads((CHOICE / "thinking_choice.json").read_text())
+    assert json.loads(shipped[1]) == CANDIDATES[choice["winner"]]
+    totals = choice["right_in_all"]
+    assert totals[choice["winner"]] == max(totals.values())
+
+
+@pytest.mark.parametrize("examples", CANDIDATES.values(), ids=CANDIDATES)
+def test_worked_examples_repeat_no_problem(examples: list[dict[str, str]]) -> None:
     operands = [sorted((str(row["a"]), str(row["b"]))) for row in POOL]
     for example in examples:
         assert example["question"] not in {row["question"] for row in POOL}
         assert sorted(re.findall(r"\d+", example["question"])) not in operands
 
 
-def test_worked_examples_are_right() -> None:
-    for example in worked_examples(THINKING_TEMPLATE.read_text()):
+@pytest.mark.parametrize("examples", CANDIDATES.values(), ids=CANDIDATES)
+def test_worked_examples_are_right(examples: list[dict[str, str]]) -> None:
+    for example in examples:
         calculation = re.search(r"(\d+) ([-+x/]) (\d+) = (\d+)", example["thought"])
         assert calculation
         a, sign, b, result = calculation.groups()
