@@ -43,15 +43,11 @@ class RetryingClient:
     async def send(self, request: Request, on_start: Callable[[], None] | None = None) -> Response:
         """Ask until there is an answer or no hope; raises the last ApiError."""
         history = _History(self._clock.now_s())
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_retryable),
-            stop=lambda state: self._is_over(state, history),
-            wait=lambda state: self._wait_s(state, history),
-            sleep=lambda seconds: self._sleep(seconds, history),
-            reraise=True,
-        )
         try:
-            response: Response = await retrying(self._attempt, request, on_start, history)
+            try:
+                response = await self._attempt(request, on_start, history)
+            except ApiError as error:
+                response = await self._again(request, on_start, history, error)
         except ApiError as error:
             if error.is_retryable and self._stopping.is_set():
                 # Not given up, only interrupted: the trial stays open and is asked on resume.
@@ -59,6 +55,35 @@ class RetryingClient:
             error.attempts = tuple(history.attempts)
             raise
         return replace(response, attempts=tuple(history.attempts))
+
+    async def _again(
+        self,
+        request: Request,
+        on_start: Callable[[], None] | None,
+        history: _History,
+        first: ApiError,
+    ) -> Response:
+        """Go on after the first attempt has failed.
+
+        The first one is made outside of tenacity's loop, since most requests need no other and the
+        loop costs as much as everything else here; its error is what the loop begins with.
+        """
+        errors = [first]
+
+        async def attempt() -> Response:
+            if errors:
+                raise errors.pop()
+            return await self._attempt(request, on_start, history)
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_is_retryable),
+            stop=lambda state: self._is_over(state, history),
+            wait=lambda state: self._wait_s(state, history),
+            sleep=lambda seconds: self._sleep(seconds, history),
+            reraise=True,
+        )
+        response: Response = await retrying(attempt)
+        return response
 
     async def _attempt(
         self, request: Request, on_start: Callable[[], None] | None, history: _History
