@@ -1,0 +1,88 @@
+"""What a fallible judge says, corrected by human labels for some of the cases.
+
+PPI++ (Angelopoulos, Bates et al. 2023, arXiv 2301.09633 and 2311.01453): the judge's mean on the
+cases without a label plus the mean error it made where there is one, weighted so that a poor judge
+costs nothing. The labelled cases must be a random part of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from evalkit.stats.arrays import FloatArray
+from evalkit.stats.distributions import critical
+from evalkit.stats.estimates import Estimate, without_interval
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The corrected mean; ``weight`` in [0, 1] is how far the judge was trusted."""
+
+    mean: Estimate
+    weight: float
+
+
+def corrected_mean(
+    human: FloatArray,
+    judge_on_labelled: FloatArray,
+    judge_on_rest: FloatArray,
+    *,
+    confidence: float = 0.95,
+    weight: float | None = None,
+) -> Corrected:
+    """The mean that humans would have given, from ``human`` labels and a judge everywhere.
+
+    ``weight`` None chooses the one with the least variance. Not bounded to the scores' range by
+    itself; intervals of means of scores in [0, 1] are cut there by the caller.
+    """
+    n, rest = len(human), len(judge_on_rest)
+    if n < 2:
+        return Corrected(without_interval(float(human.mean()) if n else None, n, confidence), 0.0)
+    if rest < 2:
+        weight = 0.0
+    if weight is None:
+        weight = _best_weight(human, judge_on_labelled, judge_on_rest)
+    error = human - weight * judge_on_labelled
+    value, variance = float(error.mean()), float(error.var()) / n
+    if rest >= 2:
+        value += weight * float(judge_on_rest.mean())
+        variance += weight**2 * float(judge_on_rest.var()) / rest
+    reach = critical(confidence, None) * sqrt(variance)
+    return Corrected(
+        Estimate(
+            value=value,
+            low=value - reach,
+            high=value + reach,
+            se=sqrt(variance),
+            n=n + rest,
+            units=n,
+            n_eff=None,
+            confidence=confidence,
+            method=f"PPI++ with {n:,} labels",
+            note="no variation between rows" if variance == 0 else None,
+        ),
+        weight,
+    )
+
+
+def _best_weight(human: FloatArray, judge: FloatArray, rest: FloatArray) -> float:
+    spread = float(np.concatenate([judge, rest]).var(ddof=1))
+    if spread == 0:
+        return 0.0
+    together = float(np.cov(human, judge)[0, 1])
+    return float(np.clip(together / ((1 + len(human) / len(rest)) * spread), 0.0, 1.0))
+
+
+def rogan_gladen(share: float, sensitivity: float, specificity: float) -> float:
+    """The true share behind a judge's ``share`` of passes, within [0, 1] (Rogan, Gladen 1978).
+
+    For a sensitivity and specificity known from elsewhere. Raises ``ValueError`` for a judge no
+    better than chance.
+    """
+    power = sensitivity + specificity - 1
+    if power <= 0:
+        raise ValueError("sensitivity + specificity - 1 must be > 0")
+    return min(1.0, max(0.0, (share + specificity - 1) / power))

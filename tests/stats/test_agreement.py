@@ -1,0 +1,93 @@
+"""Agreement of raters against the examples their inventors printed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evalkit.stats.agreement import (
+    bootstrap_interval,
+    cohen_kappa,
+    fleiss_kappa,
+    gwet_ac1,
+    krippendorff_alpha,
+)
+
+NA = float("nan")
+# Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, example C.
+RATINGS = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, NA, NA, NA],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NA, 3],
+    [NA, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NA],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NA],
+]
+# Fleiss' worked example: 10 subjects, 14 raters, 5 kinds.
+FLEISS = [
+    [0, 0, 0, 0, 14],
+    [0, 2, 6, 4, 2],
+    [0, 0, 3, 5, 6],
+    [0, 3, 9, 2, 0],
+    [2, 2, 8, 1, 1],
+    [7, 7, 0, 0, 0],
+    [3, 2, 6, 3, 0],
+    [2, 5, 3, 2, 2],
+    [6, 5, 2, 1, 0],
+    [0, 2, 2, 3, 7],
+]
+
+
+def pairs(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    one = np.repeat([1, 1, 0, 0], [both, first, second, neither])
+    return one, np.repeat([1, 0, 1, 0], [both, first, second, neither])
+
+
+@pytest.mark.parametrize(
+    ("level", "alpha"),
+    [
+        ("nominal", 0.743421052632),
+        ("ordinal", 0.815387503755),
+        ("interval", 0.849107142857),
+        ("ratio", 0.797402774712),
+    ],
+)
+def test_krippendorff(level: str, alpha: float) -> None:
+    assert krippendorff_alpha(np.array(RATINGS), level) == pytest.approx(alpha, abs=1e-9)
+
+
+def test_krippendorff_of_too_little() -> None:
+    assert krippendorff_alpha(np.array([[1.0, NA], [NA, 2.0]])) is None
+    assert krippendorff_alpha(np.ones((2, 3))) is None
+
+
+def test_fleiss() -> None:
+    assert fleiss_kappa(np.array(FLEISS)) == pytest.approx(0.209930704422, abs=1e-9)
+    assert fleiss_kappa(np.array([[3, 0], [3, 0]])) is None
+    with pytest.raises(ValueError, match="same number"):
+        fleiss_kappa(np.array([[3, 0], [2, 0]]))
+
+
+def test_kappa_collapses_where_ac1_does_not() -> None:
+    # Both say yes to 118 of 125, and agree on 94 %: by hand, from the definitions.
+    first, second = pairs(118, 5, 2, 0)
+    assert cohen_kappa(first, second) == pytest.approx(-0.0234, abs=1e-4)
+    assert gwet_ac1(first, second) == pytest.approx(0.9408, abs=1e-4)
+
+
+def test_agreement_by_hand() -> None:
+    first, second = pairs(20, 5, 10, 15)  # observed 0.7; by habit 0.5
+    assert cohen_kappa(first, second) == pytest.approx(0.4)
+    assert gwet_ac1(first, second) == pytest.approx((0.7 - 0.495) / 0.505)
+
+
+def test_raters_with_one_kind_of_rating() -> None:
+    same = np.ones(10, dtype=np.int64)
+    assert cohen_kappa(same, same) is None
+    assert gwet_ac1(same, same) is None
+    assert bootstrap_interval(same, same, cohen_kappa, seed=1) is None
+
+
+def test_bootstrap_interval_holds_the_value() -> None:
+    first, second = pairs(40, 5, 10, 45)
+    low, high = bootstrap_interval(first, second, cohen_kappa, seed=1) or (1.0, 0.0)
+    assert low < 0.7 < high
+    assert (low, high) == bootstrap_interval(first, second, cohen_kappa, seed=1)
