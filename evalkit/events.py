@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evalkit.types import TrialResult
@@ -32,5 +32,44 @@ class Stopping:
     message: str
 
 
-Event = RunStarted | TrialFinished | Stopping
+@dataclass(frozen=True, slots=True)
+class VariantProgress:
+    """How far a variant is; the running score is this sitting's, with its 95 % interval."""
+
+    variant: str
+    done: int
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment. Rates are per second over the last seconds; money may be unknown.
+
+    ``limit`` is how many requests may be in flight, ``limited_by`` what the next one waits for.
+    ``stall_s`` is the longest the event loop has been kept from its work.
+    """
+
+    elapsed_s: float
+    planned: int
+    done: int
+    failed: int
+    retries: int
+    in_flight: int
+    limit: int
+    limited_by: str | None
+    requests_per_s: float
+    output_tokens_per_s: float
+    eta_s: float | None
+    spent_usd: float | None
+    reserved_usd: float
+    projected_usd: float | None
+    variants: tuple[VariantProgress, ...]
+    failures: Mapping[str, int]
+    is_paused: bool
+    stall_s: float
+
+
+Event = RunStarted | TrialFinished | Stopping | Snapshot
 Listener = Callable[[Event], None]

@@ -20,6 +20,7 @@ COMMANDS = {
     "estimate": ("estimate", "Say what a suite will cost, before it is paid."),
     "compare": ("compare", "Compare the variants of a run."),
     "report": ("report", "Write a run's report pages again."),
+    "status": ("status", "See how a run is, from another shell; pause it, slow it down."),
     "list": ("list", "List the runs."),
     "doctor": ("doctor", "Check what would go wrong, and say what to do."),
     "local-model": ("local_model", "Fetch and serve the embedded local model."),

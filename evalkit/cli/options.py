@@ -58,6 +58,11 @@ progress_option = option(
     help="Default: rich in a terminal, none elsewhere.",
 )
 quiet_option = option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+log_option = option(
+    "--log-file", type=click.Path(dir_okay=False), help="Append every outcome as a JSON line."
+)
+log_prompts_option = option("--log-prompts", is_flag=True, help="Log the prompts, too.")
+verbose_option = option("-v", "--verbose", is_flag=True, help="Say how the engine itself fared.")
 out_option = option(
     "--out",
     type=click.Path(path_type=Path),

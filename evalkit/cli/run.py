@@ -16,6 +16,8 @@ from evalkit.cli.options import (
     environment,
     json_option,
     limit_option,
+    log_option,
+    log_prompts_option,
     only_option,
     option,
     options,
@@ -27,6 +29,7 @@ from evalkit.cli.options import (
     set_option,
     suite_argument,
     suite_path,
+    verbose_option,
 )
 from evalkit.errors import UsageError
 
@@ -50,8 +53,11 @@ if TYPE_CHECKING:
     out_option,
     env_file_option,
     progress_option,
+    log_option,
+    log_prompts_option,
     json_option,
     quiet_option,
+    verbose_option,
 )
 def command(
     suite: Path | None,
@@ -68,8 +74,11 @@ def command(
     out: Path,
     env_file: Path | None,
     progress: str | None,
+    log_file: str | None,
+    log_prompts: bool,
     as_json: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Run a SUITE: ask every variant about every case, store, score and compare.
 
@@ -105,7 +114,9 @@ def command(
     except BaseException:
         discard_run(folder)
         raise
-    with watching("none" if quiet else progress) as listen:
+    with watching(
+        "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
+    ) as listen:
         outcome = execute_run(folder, env, listen)
     return finish(outcome, out, as_json=as_json, quiet=quiet)
 

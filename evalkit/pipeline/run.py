@@ -6,8 +6,8 @@ import asyncio
 import re
 import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,19 +15,25 @@ from typing import Any
 import pyarrow.compute as pc
 
 from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
-from evalkit.events import Listener, RunStarted, Stopping
+from evalkit.events import Event, Listener, RunStarted, Stopping
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
+from evalkit.pipeline.live import Live
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.wiring import endpoint_hosts, find_keys, open_engine, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
 from evalkit.plan.trials import plan_trials
 from evalkit.policies import Limits
+from evalkit.scorers.registry import build_scorer
+from evalkit.scorers.scorer import Scorer
 from evalkit.store.manifest import Manifest, Status, write_manifest
 from evalkit.store.runs import RunFolder, RunWriter
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint, Trial
+
+# What can be graded between two answers without anybody noticing.
+_QUICK_SCORERS = ("exact", "number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,15 @@ def execute_run(
             suite.budget.max_cost_usd,
             spent_usd=_spent_usd(folder),
         )
-        session = _Session(suite, endpoints, keys, ledger, writer, listen)
+        live = Live(
+            planned=manifest.planned,
+            done=len(done),
+            variants=tuple(planned.variant.key for planned in variants),
+            ledger=ledger,
+            scorer=_running_scorer(suite),
+            counts=_counts(folder, with_failed=not retry_failed),
+        )
+        session = _Session(suite, endpoints, keys, live, writer, listen)
         stopped = asyncio.run(session.run(trials)) if len(done) < manifest.planned else None
         writer.seal()
         manifest = _finished(folder, manifest, stopped)
@@ -93,32 +107,49 @@ class _Session:
     suite: Suite
     endpoints: Mapping[str, Endpoint]
     keys: Mapping[str, str | None]
-    ledger: Ledger
+    live: Live
     writer: RunWriter
     listen: Listener
 
     async def run(self, trials: Iterable[Trial]) -> Reason | None:
         """Collect, and say why it ended early if it did."""
         stop = Stop()
-        recorder = Recorder(self.writer, self.listen, stop)
+        recorder = Recorder(self.writer, self._hear, stop)
         try:
             with _signals(stop, self.listen):
                 async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
-                    await collect(
-                        trials,
-                        executor=engine.executor,
-                        ledger=self.ledger,
-                        recorder=recorder,
-                        stop=stop,
-                        max_consecutive_failures=Limits().max_consecutive_failures,
-                    )
+                    self.live.gates.update(engine.gates)
+                    async with self._watched():
+                        await collect(
+                            trials,
+                            executor=engine.executor,
+                            ledger=self.live.ledger,
+                            recorder=recorder,
+                            stop=stop,
+                            max_consecutive_failures=Limits().max_consecutive_failures,
+                        )
         except asyncio.CancelledError:
             # Interrupted twice: what is in flight is given up, what has come back is stored.
             if stop.reason is None:
                 raise
         finally:
             await asyncio.to_thread(recorder.close)
+        self.listen(self.live.snapshot())
         return stop.reason
+
+    def _hear(self, event: Event) -> None:
+        self.live.hear(event)
+        self.listen(event)
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        watch = asyncio.create_task(self.live.watch(self.writer.folder, self.listen), name="watch")
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
 
 
 @contextmanager
@@ -165,6 +196,21 @@ def _check_same_hosts(manifest: Manifest, hosts: Mapping[str, str]) -> None:
 
 def _without_port(host: str) -> str:
     return re.sub(r":\d+$", "", host)
+
+
+def _running_scorer(suite: Suite) -> Scorer | None:
+    """The suite's first scorer, if it takes no time to speak of."""
+    first = suite.scorers[0] if suite.scorers else None
+    return build_scorer(first) if first and first.type in _QUICK_SCORERS else None
+
+
+def _counts(folder: RunFolder, *, with_failed: bool) -> dict[str, int]:
+    """Outcomes stored so far, by variant."""
+    table = folder.responses(["variant_key", "status"])
+    if not with_failed:
+        table = table.filter(pc.equal(table["status"], "ok"))
+    counts = pc.value_counts(table["variant_key"]).to_pylist()
+    return {row["values"]: row["counts"] for row in counts}
 
 
 def _spent_usd(folder: RunFolder) -> float:

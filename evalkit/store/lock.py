@@ -38,3 +38,16 @@ class RunLock:
     def release(self) -> None:
         """Let go."""
         self._file.close()
+
+
+def holder(path: Path) -> str | None:
+    """Who holds a lock (``process 123``), or None if nobody does; takes nothing."""
+    try:
+        with path.open("r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return file.read().strip() or "another process"
+    except OSError:
+        return None
+    return None

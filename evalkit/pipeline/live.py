@@ -1,0 +1,183 @@
+"""A run as it is lived: counts, rates, money, running scores, watched by a clock of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from evalkit.client.throttled import Gate
+from evalkit.events import Event, Listener, Snapshot, TrialFinished, VariantProgress
+from evalkit.pipeline.ledger import Ledger
+from evalkit.scorers.scorer import Scorer
+from evalkit.stats.estimates import wilson
+from evalkit.store.runs import RunFolder
+from evalkit.store.status import read_control, write_status
+from evalkit.types import Failure, Response, TrialResult
+
+_TICK_S = 0.02
+_LOOK_S = 0.5
+_RATE_WINDOW_S = 10.0
+_Z_95 = 1.959964
+
+
+@dataclass(slots=True)
+class _Variant:
+    done: int = 0
+    cost_usd: float = 0.0
+    costed: int = 0
+    scored: int = 0
+    total: float = 0.0
+
+
+@dataclass(slots=True)
+class _Moment:
+    at_s: float
+    done: int
+    tokens: int
+
+
+@dataclass(slots=True)
+class Live:
+    """What is known of a run right now. ``done`` and ``counts`` come from earlier sittings.
+
+    ``scorer`` grades answers as they come, for the running score alone; what counts is graded
+    from what is stored, at the end.
+    """
+
+    planned: int
+    done: int
+    variants: tuple[str, ...]
+    ledger: Ledger
+    scorer: Scorer | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    gates: dict[str, Gate] = field(default_factory=dict)
+    _progress: dict[str, _Variant] = field(default_factory=dict)
+    _failures: Counter[str] = field(default_factory=Counter)
+    _retries: int = 0
+    _tokens: int = 0
+    _is_priced: bool = False
+    _started_s: float = field(default_factory=time.monotonic)
+    _moments: deque[_Moment] = field(default_factory=deque)
+    _stall_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for variant in self.variants:
+            self._progress[variant] = _Variant(done=self.counts.get(variant, 0))
+
+    def hear(self, event: Event) -> None:
+        """Take an outcome in."""
+        if isinstance(event, TrialFinished):
+            self._count(event.result)
+
+    def _count(self, result: TrialResult) -> None:
+        self.done += 1
+        outcome, variant = result.outcome, self._progress[result.trial.variant.key]
+        variant.done += 1
+        self._retries += max(0, len(outcome.attempts) - 1)
+        if result.cost_usd is not None:
+            self._is_priced = True
+            variant.cost_usd += result.cost_usd
+            variant.costed += 1
+        if isinstance(outcome, Failure):
+            self._failures[outcome.kind] += 1
+            return
+        self._tokens += outcome.usage.output_tokens or 0
+        grade = self._grade(result, outcome)
+        if grade is not None:
+            variant.scored += 1
+            variant.total += grade
+
+    def _grade(self, result: TrialResult, response: Response) -> float | None:
+        if self.scorer is None or result.trial.case is None:
+            return None
+        try:
+            return self.scorer.score(result.trial.case, response).value
+        except Exception:  # noqa: BLE001 - told when the stored answer is scored; here it is a hint
+            return None
+
+    def snapshot(self) -> Snapshot:
+        """The run at this moment."""
+        now_s = time.monotonic()
+        self._moments.append(_Moment(now_s, self.done, self._tokens))
+        while now_s - self._moments[0].at_s > _RATE_WINDOW_S:
+            self._moments.popleft()
+        first = self._moments[0]
+        span_s = now_s - first.at_s
+        rate = (self.done - first.done) / span_s if span_s > 0 else 0.0
+        limiters = [gate.limiter for gate in self.gates.values()]
+        return Snapshot(
+            elapsed_s=now_s - self._started_s,
+            planned=self.planned,
+            done=self.done,
+            failed=sum(self._failures.values()),
+            retries=self._retries,
+            in_flight=sum(limiter.in_flight for limiter in limiters),
+            limit=sum(limiter.concurrency.limit for limiter in limiters),
+            limited_by=next((g.limited_by for g in self.gates.values() if g.limited_by), None),
+            requests_per_s=rate,
+            output_tokens_per_s=(self._tokens - first.tokens) / span_s if span_s > 0 else 0.0,
+            eta_s=(self.planned - self.done) / rate if rate > 0 else None,
+            spent_usd=self.ledger.spent_usd if self._is_priced else None,
+            reserved_usd=self.ledger.reserved_usd,
+            projected_usd=self._projected_usd(),
+            variants=tuple(_shown(key, progress) for key, progress in self._progress.items()),
+            failures=dict(self._failures),
+            is_paused=any(limiter.is_paused for limiter in limiters),
+            stall_s=self._stall_s,
+        )
+
+    def _projected_usd(self) -> float | None:
+        """What the whole run will cost at each variant's mean so far."""
+        if not self._is_priced or not self.variants:
+            return None
+        each = self.planned / len(self.variants)
+        left = 0.0
+        for progress in self._progress.values():
+            if not progress.costed:
+                return None
+            left += max(0.0, each - progress.done) * progress.cost_usd / progress.costed
+        return self.ledger.spent_usd + left
+
+    async def watch(self, folder: RunFolder, listen: Listener) -> None:
+        """Tell ``listen`` and other processes how the run is, and do what they ask; for ever.
+
+        Ticks far more often than it tells, to see how long the event loop is ever held up.
+        """
+        look_at_s = asked = 0.0
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(_TICK_S)
+            now_s = time.monotonic()
+            self._stall_s = max(self._stall_s, now_s - before_s - _TICK_S)
+            if now_s < look_at_s:
+                continue
+            look_at_s = now_s + _LOOK_S
+            asked = self._obey(folder, asked)
+            snapshot = self.snapshot()
+            listen(snapshot)
+            write_status(folder.path, {"pid": os.getpid(), "at": time.time(), **asdict(snapshot)})
+
+    def _obey(self, folder: RunFolder, seen: float) -> float:
+        """Apply what was asked since; the moment of the asking."""
+        control = read_control(folder.path)
+        at = float(control.get("at", 0.0))
+        if at <= seen or at < time.time() - (time.monotonic() - self._started_s):
+            return max(at, seen)  # heard already, or asked of an earlier sitting
+        for gate in self.gates.values():
+            gate.limiter.is_paused = bool(control.get("paused", gate.limiter.is_paused))
+            if control.get("concurrency"):
+                gate.limiter.concurrency.set(int(control["concurrency"]))
+            gate.wake()
+        return at
+
+
+def _shown(key: str, progress: _Variant) -> VariantProgress:
+    if not progress.scored:
+        return VariantProgress(key, progress.done)
+    mean = progress.total / progress.scored
+    low, high = wilson(mean, progress.scored, _Z_95)
+    return VariantProgress(key, progress.done, mean, low, high)
