@@ -136,6 +136,7 @@ FAILURES: dict[str, FailureKind] = {
     "server_error": FailureKind("the server failed", is_retryable=True),
     "timeout": FailureKind("no answer in time", is_retryable=True),
     "tls": FailureKind("no trusted connection to the server", dooms_run=True),
+    "proxy": FailureKind("the proxy does not let requests through", dooms_run=True),
     "connection": FailureKind("the connection failed", is_retryable=True),
     "malformed": FailureKind("the answer is not a Messages API answer", is_retryable=True),
     "stream_cut": FailureKind("the stream ended before message_stop", is_retryable=True),
@@ -149,7 +150,8 @@ class ApiError(EvalkitError):
 
     ``kind`` is a key of ``FAILURES``; ``should_retry`` is the server's own word
     (``x-should-retry``), which wins over the table. ``body`` is the beginning of what the server
-    sent, made safe to show; ``usage`` what was counted before the failure.
+    sent, made safe to show; ``usage`` what was counted before the failure; ``elapsed_s`` the
+    seconds in service, without any waiting for room.
     """
 
     exit_code = EXIT_API
@@ -175,6 +177,7 @@ class ApiError(EvalkitError):
         self.request_id = request_id
         self.usage = usage
         self.body = body
+        self.elapsed_s: float | None = None
         self.attempts: tuple[Attempt, ...] = ()
 
     @property

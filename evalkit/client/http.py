@@ -1,53 +1,53 @@
-"""The Messages API over httpx, whole or streamed: one request, one answer, no second try.
-
-httpx speaks through aiohttp's connection pool: its own re-examines every connection for every
-request, which at a hundred in flight costs ten times the CPU.
-"""
+"""The Messages API over HTTP, whole or streamed: one request, one answer, no second try."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import quote
 
-import aiohttp
 import httpx
-import orjson
-from httpx_aiohttp import HttpxAiohttpClient
 
 from evalkit.client.clock import Clock
+from evalkit.client.connection import FAILED, failure, open_http
 from evalkit.errors import ApiError
+from evalkit.messages.decoding import load_json
 from evalkit.messages.headers import RateLimits, rate_limits, request_id
-from evalkit.messages.redaction import redact
+from evalkit.messages.redaction import header_secrets
 from evalkit.messages.request import (
     MODELS,
     api_url,
     body_bytes,
+    check_base_url,
     encode_request,
     messages_url,
     request_headers,
 )
 from evalkit.messages.response import parse_error, parse_response
-from evalkit.messages.stream import MessageAssembler, SseReader
+from evalkit.messages.sse import SseReader, looks_like_events
+from evalkit.messages.stream import MessageAssembler
 from evalkit.policies import Limits
 from evalkit.types import Endpoint, Request, Response
 
-_ERROR_BODY_BYTES = 64 * 1024
-_DESCRIBE_TIMEOUT_S = 10.0
+_SHORT_BODY_BYTES = 64 * 1024
+_SHORT_BODY_TIMEOUT_S = 10.0
 _DRAIN_TIMEOUT_S = 0.25
+# A stream that never falls silent may go on for so many times the limit for a whole answer.
+_STREAM_PATIENCE = 10
+_SNIFFED_BYTES = 8
+# What is decoded piece by piece within bounds. Anything else, nested encodings above all, may
+# swell without any.
+_ENCODINGS = ("", "identity", "gzip", "deflate")
 
 
 class HttpClient:
     """One endpoint. Use as an async context manager; ``key`` is kept in memory only.
 
     ``on_limits`` hears of the rate limits that answers tell; ``transport`` replaces the network
-    (tests). Proxies and CA bundles come from the environment as
-    httpx users expect (``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``), except on loopback for
-    the embedded model.
+    (tests). Raises UsageError for an address, a CA bundle or a proxy that cannot be used.
     """
 
     def __init__(
@@ -60,20 +60,17 @@ class HttpClient:
         on_limits: Callable[[RateLimits], None] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        check_base_url(endpoint.base_url)
         self._endpoint = endpoint
         self._on_limits = on_limits
-        self._secrets = (key,) if key else ()
         self._limits = limits
         self._clock = clock
         self._url = httpx.URL(messages_url(endpoint.base_url))
-        self._headers = request_headers(endpoint, key)
-        idle = limits.idle_timeout_s if endpoint.stream else limits.total_timeout_s
-        self._http = HttpxAiohttpClient(
-            transport=transport,
-            trust_env=not endpoint.is_embedded,
-            timeout=httpx.Timeout(idle, connect=limits.connect_timeout_s, pool=None),
-            limits=httpx.Limits(max_connections=0, keepalive_expiry=30.0),  # 0: no limit of its own
-        )
+        self._headers = {"accept-encoding": "gzip, deflate", **request_headers(endpoint, key)}
+        self._secrets = (*((key,) if key else ()), *header_secrets(self._headers))
+        # Streams are timed byte by byte, but the longest of them ends too.
+        self._longest_s = limits.total_timeout_s * (_STREAM_PATIENCE if endpoint.stream else 1)
+        self._http = open_http(endpoint, limits, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,17 +85,13 @@ class HttpClient:
         holds the key.
         """
         body = body_bytes(encode_request(request, self._endpoint))
-        total = None if self._endpoint.stream else self._limits.total_timeout_s
+        start_s = self._clock.now_s()
         try:
-            async with asyncio.timeout(total):
-                return await self._exchange(body, on_start)
-        except TimeoutError as error:
-            raise ApiError("timeout", f"no whole answer within {total:g} s") from error
-        except httpx.TransportError as error:
-            raise self._transport_failure(error) from error
-        except (aiohttp.ClientError, httpx.DecodingError, OSError, ValueError) as error:
-            # What the transport lets through untranslated: bad HTTP, bad encodings.
-            raise ApiError("connection", self._told(error)) from error
+            async with self._within(self._longest_s):
+                return await self._exchange(body, start_s, on_start or _nothing)
+        except ApiError as error:
+            error.elapsed_s = self._clock.now_s() - start_s
+            raise
 
     async def describe(self, model: str) -> Mapping[str, Any] | None:
         """The endpoint's own words on a model (``GET /v1/models/{id}``).
@@ -107,99 +100,107 @@ class HttpClient:
         """
         url = api_url(self._endpoint.base_url, f"{MODELS}/{quote(model, safe='')}")
         try:
-            async with asyncio.timeout(_DESCRIBE_TIMEOUT_S):
-                reply = await self._http.get(url, headers=self._headers)
-            told = orjson.loads(reply.content) if reply.status_code == 200 else None
-        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError):
+            async with self._within(_SHORT_BODY_TIMEOUT_S):
+                reply = await self._ask(httpx.Request("GET", url, headers=self._headers))
+                async with contextlib.aclosing(reply):
+                    told = load_json(await _short_body(reply, _plain(reply.headers)))
+        except (ApiError, ValueError):
             return None
-        return told if isinstance(told, Mapping) else None
+        return told if reply.status_code == 200 and isinstance(told, Mapping) else None
 
-    async def _exchange(self, body: bytes, on_start: Callable[[], None] | None) -> Response:
-        start_s = self._clock.now_s()
+    @contextlib.asynccontextmanager
+    async def _within(self, seconds: float) -> AsyncIterator[None]:
+        """Turns whatever goes wrong with the connection into an ApiError, lateness included."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            raise ApiError("timeout", f"no whole answer within {seconds:g} s") from error
+        except FAILED as error:
+            raise failure(error, self._secrets) from error
+
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
+        """The head of the reply. Sending has no timeout of its own: it has as long as waiting."""
+        timeout = self._http.timeout
+        seconds = (timeout.connect or 0.0) + 2 * (timeout.read or 0.0)
+        async with self._within(seconds):
+            return await self._http.send(request, stream=True)
+
+    async def _exchange(
+        self, body: bytes, start_s: float, on_start: Callable[[], None]
+    ) -> Response:
         # Built by hand: merging the client's defaults into every request costs as much as sending.
         request = httpx.Request("POST", self._url, headers=self._headers, content=body)
-        reply = await self._http.send(request, stream=True)
-        try:
+        reply = await self._ask(request)
+        async with contextlib.aclosing(reply):
             headers = _plain(reply.headers)
             if self._on_limits is not None:
                 self._on_limits(rate_limits(headers, self._clock.utc()))
             if reply.status_code != 200:
-                text = await self._read(reply, _ERROR_BODY_BYTES, cut=True)
+                text = await _short_body(reply, headers)
                 now = self._clock.utc()
                 raise parse_error(reply.status_code, headers, text, now, secrets=self._secrets)
-            if headers.get("content-type", "").startswith("text/event-stream"):
-                response = await self._read_stream(reply, start_s, on_start)
-            else:
-                whole = await self._read(reply, self._limits.max_response_bytes)
-                response = parse_response(whole, secrets=self._secrets)
-        finally:
-            await reply.aclose()
-        elapsed_s = self._clock.now_s() - start_s
-        known_as = request_id(headers) or response.request_id
-        return replace(response, request_id=known_as, elapsed_s=elapsed_s)
+            response = await self._read_answer(reply, headers, start_s, on_start)
+        return replace(response, request_id=request_id(headers) or response.request_id)
+
+    async def _read_answer(
+        self,
+        reply: httpx.Response,
+        headers: Mapping[str, str],
+        start_s: float,
+        on_start: Callable[[], None],
+    ) -> Response:
+        """Streamed or whole, as the body says: gateways stream as JSON and err as a stream."""
+        if not _is_bounded(headers):
+            encoding = headers["content-encoding"]
+            raise ApiError("malformed", f"an answer in the encoding {encoding!r}", status=200)
+        chunks = self._capped(reply)
+        start = b""
+        async for chunk in chunks:
+            # Blank lines keep connections alive and mean nothing before either form.
+            start = (start + chunk).lstrip()
+            if len(start) >= _SNIFFED_BYTES:
+                break
+        on_start()
+        if looks_like_events(start, headers.get("content-type", "")):
+            response = await self._read_stream(start, chunks, start_s)
+        else:
+            rest = [chunk async for chunk in chunks]
+            response = parse_response(b"".join((start, *rest)), secrets=self._secrets)
+        if response.elapsed_s is not None:
+            return response
+        return replace(response, elapsed_s=self._clock.now_s() - start_s)
 
     async def _read_stream(
-        self, reply: httpx.Response, start_s: float, on_start: Callable[[], None] | None
+        self, start: bytes, chunks: AsyncGenerator[bytes, None], start_s: float
     ) -> Response:
         reader, assembler = SseReader(), MessageAssembler(start_s, secrets=self._secrets)
-        size = 0
-        chunks = reply.aiter_bytes()
-        async for chunk in chunks:
-            size += len(chunk)
-            self._check_size(size)
+        chunk: bytes | None = start
+        while chunk is not None:
             now_s = self._clock.now_s()
             for event in reader.feed(chunk):
                 assembler.add(event, now_s)
-            if on_start is not None and size:
-                on_start()
-                on_start = None
             if assembler.done:
+                response = replace(assembler.result(), elapsed_s=now_s - start_s)
                 await _drain(chunks)
-                return assembler.result()
+                return response
+            chunk = await anext(chunks, None)
         for event in reader.close():
             assembler.add(event, self._clock.now_s())
         return assembler.result()
 
-    async def _read(self, reply: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
-        """The body; more than ``limit`` bytes is an ApiError, or cut off there."""
-        chunks, size = [], 0
+    async def _capped(self, reply: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """The decoded body; more than the limit is an ApiError."""
+        limit, size = self._limits.max_response_bytes, 0
         async for chunk in reply.aiter_bytes():
-            chunks.append(chunk)
             size += len(chunk)
-            if size > limit and cut:
-                break
-            self._check_size(size)
-        return b"".join(chunks)
+            if size > limit:
+                raise ApiError("response_too_large", f"the answer exceeds {limit:,} bytes")
+            yield chunk
 
-    def _check_size(self, size: int) -> None:
-        if size > self._limits.max_response_bytes:
-            raise ApiError(
-                "response_too_large",
-                f"the answer exceeds {self._limits.max_response_bytes:,} bytes",
-            )
 
-    def _transport_failure(self, error: httpx.TransportError) -> ApiError:
-        # The transport maps aiohttp's errors coarsely; the cause tells waiting from breaking.
-        cause = error.__cause__
-        is_timeout = isinstance(cause, TimeoutError) or (
-            cause is None and isinstance(error, httpx.TimeoutException)
-        )
-        if is_timeout:
-            return ApiError("timeout", f"no answer in time ({self._told(error)})")
-        if isinstance(cause, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
-            return ApiError(
-                "tls",
-                f"the server's certificate is not trusted: {self._told(error)}",
-                hint="Set SSL_CERT_FILE to the CA bundle of your proxy or server.",
-            )
-        return ApiError("connection", self._told(error))
-
-    def _told(self, error: Exception) -> str:
-        text = str(error) or str(error.__cause__ or "") or type(error).__name__
-        return self._without_key(text)
-
-    def _without_key(self, text: str) -> str:
-        return redact(text, self._secrets)
+def _nothing() -> None:
+    """Called once an answer begins, where nobody wants to know."""
 
 
 def _plain(headers: httpx.Headers) -> dict[str, str]:
@@ -207,9 +208,30 @@ def _plain(headers: httpx.Headers) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
+def _is_bounded(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "").strip().lower() in _ENCODINGS
+
+
+async def _short_body(reply: httpx.Response, headers: Mapping[str, str]) -> bytes:
+    """The beginning of a body that is only told of: what comes of it, in reasonable time.
+
+    An error's status says enough even where its body breaks off.
+    """
+    body = b""
+    if not _is_bounded(headers):
+        return body
+    with contextlib.suppress(*FAILED):
+        async with asyncio.timeout(_SHORT_BODY_TIMEOUT_S):
+            async for chunk in reply.aiter_bytes():
+                body += chunk
+                if len(body) > _SHORT_BODY_BYTES:
+                    break
+    return body
+
+
+async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
     """Read to the end of a body whose answer is whole, so that the connection can be used again."""
-    with contextlib.suppress(TimeoutError, httpx.HTTPError, aiohttp.ClientError):
+    with contextlib.suppress(ApiError, *FAILED):
         async with asyncio.timeout(_DRAIN_TIMEOUT_S):
             async for _ in chunks:
                 pass

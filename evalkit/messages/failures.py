@@ -22,6 +22,7 @@ _BY_CODE: dict[str, str] = {
     "organization_on_hold": "permission",
     "account_deactivated": "permission",
     "invalid_api_key": "authentication",
+    "no_db_connection": "authentication",
     "model_not_found": "unknown_model",
     "request_body_too_large_after_decoding": "request_too_large",
     "request_body_timeout": "timeout",
@@ -76,7 +77,12 @@ _BY_WORDING = (
         r"\bno available channel for model\b",
     ),
     # Our JSON is sound, so a server that could not read it got only a part of it.
-    _wording("connection", (400,), r"unexpected end of (?:data|json|input)", r"not valid json\b"),
+    _wording(
+        "connection",
+        (400,),
+        r"unexpected end of (?:data|json|input)",
+        r"not valid json\b(?! schema)",
+    ),
 )
 
 _BY_STATUS: dict[int, str] = {
@@ -85,6 +91,7 @@ _BY_STATUS: dict[int, str] = {
     403: "permission",
     404: "not_found",
     405: "not_found",
+    407: "proxy",
     408: "timeout",
     409: "conflict",
     413: "request_too_large",
@@ -152,6 +159,7 @@ _HINTS: dict[str, str] = {
     "unknown_model": "Check the model's name at this endpoint.",
     "not_found": "Check base_url: requests go to <base_url>/v1/messages.",
     "request_too_large": "Shorten the prompt or its images.",
+    "proxy": "Check HTTPS_PROXY with its user and password, or exempt the host in NO_PROXY.",
     "malformed": "Check that base_url leads to a Messages API.",
 }
 _PAGE_HINT = "A proxy or firewall answered instead of the API: check base_url and the network."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _MARK = "[redacted]"
 _SHORTEST_SECRET = 4  # a "key" of three letters is a word that error texts need
@@ -30,6 +30,15 @@ _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+
+_SECRET_HEADER = re.compile(r"auth|cookie|credential|key|password|secret|token", re.IGNORECASE)
+
+
+def header_secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of those headers that hold secrets by their names, without ``Bearer`` and such."""
+    named = (value.split() for name, value in headers.items() if _SECRET_HEADER.search(name))
+    return tuple(words[-1] for words in named if words)
 
 
 def redact(text: str, secrets: Sequence[str] = ()) -> str:

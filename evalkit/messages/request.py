@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -18,6 +19,22 @@ MESSAGES = "messages"
 COUNT_TOKENS = "messages/count_tokens"
 BATCHES = "messages/batches"
 MODELS = "models"
+_NO_ADDRESS = "base_url is not the http(s) address of a server"
+_ADDRESS_HINT = "Write it like https://gateway.example or https://gateway.example/v1."
+
+
+def check_base_url(base_url: str) -> None:
+    """Raise UsageError, which shows no password, for what is no address of a server."""
+    try:
+        parts = urlsplit(base_url.strip())
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise UsageError(_NO_ADDRESS, _ADDRESS_HINT) from None
+    if parts.username or parts.password:
+        hint = "Name the key's variable in api_key_env, or what else is needed in headers."
+        raise UsageError("base_url holds a user name or password, which belong elsewhere", hint)
+    if not is_address or parts.query or parts.fragment:
+        raise UsageError(f"{_NO_ADDRESS}: {base_url!r}", _ADDRESS_HINT)
 
 
 def api_url(base_url: str, path: str) -> str:

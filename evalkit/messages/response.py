@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +93,10 @@ def parse_error(
     said = read_error_body(body)
     wait_s = retry_after_s(headers, now)
     kind = classify(status, said, names_a_time=wait_s is not None)
+    target = headers.get("location") if 300 <= status < 400 else None
+    if target:
+        # Not followed: a key must not go where nobody sent it.
+        said = replace(said, message=f"redirects to {target}")
     return ApiError(
         kind,
         _sentence(kind, str(status), said, secrets),
@@ -100,7 +105,7 @@ def parse_error(
         should_retry=should_retry(headers),
         request_id=request_id(headers) or said.request_id or None,
         body=excerpt(body, secrets),
-        hint=hint_for(kind, said),
+        hint="Make where it redirects the base_url." if target else hint_for(kind, said),
     )
 
 
@@ -128,7 +133,7 @@ def _sentence(kind: str, status: str, said: ErrorBody, secrets: Sequence[str]) -
 
 def _load(body: bytes, secrets: Sequence[str]) -> Mapping[str, Any]:
     try:
-        message = load_json(body)
+        message = load_json(body.removeprefix(b"\xef\xbb\xbf"))
     except ValueError:
         message = None
     if isinstance(message, dict):

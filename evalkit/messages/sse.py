@@ -7,6 +7,9 @@ from typing import NamedTuple
 from evalkit.messages.decoding import load_json
 
 _BOM = b"\xef\xbb\xbf"
+_EVENT_TYPE = "text/event-stream"
+_FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
+_DOCUMENTS = (b"{", b"[", b"<")
 
 
 class SseEvent(NamedTuple):
@@ -14,6 +17,17 @@ class SseEvent(NamedTuple):
 
     name: str | None
     data: bytes
+
+
+def looks_like_events(start: bytes, content_type: str) -> bool:
+    """Whether a body is a stream of events, by its first bytes before its type.
+
+    Gateways label streams as JSON or plain text, and send errors as JSON labelled as a stream.
+    """
+    start = start.removeprefix(_BOM)
+    if start.startswith(_FIELDS):
+        return True
+    return content_type.strip().lower().startswith(_EVENT_TYPE) and not start.startswith(_DOCUMENTS)
 
 
 class SseReader:

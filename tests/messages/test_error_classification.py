@@ -470,3 +470,20 @@ def test_every_kind_is_in_the_table_of_failures() -> None:
         *failures._HINTS,
     }
     assert kinds <= FAILURES.keys()
+
+
+def test_a_schema_that_is_not_valid_is_no_broken_connection() -> None:
+    words = "output_config.format.schema: this is not valid JSON schema"
+    assert fail(400, official("invalid_request_error", words)).kind == "invalid_request"
+
+
+def test_a_gateway_without_a_database_means_the_key() -> None:
+    # What LiteLLM's proxy says to any key but its master key when it has no database.
+    error = fail(400, openai("No connected db.", "no_db_connection", "400"))
+    assert (error.kind, error.dooms_run) == ("authentication", True)
+
+
+def test_a_proxy_that_wants_a_password_stops_the_run() -> None:
+    error = fail(407, b"<html><h1>Proxy Authentication Required</h1></html>")
+    assert (error.kind, error.dooms_run) == ("proxy", True)
+    assert "HTTPS_PROXY" in (error.hint or "")
