@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evalkit.messages.headers import RateLimit, RateLimits
+from evalkit.policies import Retries
 
 REQUEST_BURST_S = 0.5
 TOKEN_BURST_S = 2.0
@@ -272,7 +273,7 @@ class Limiter:
         """A 429 or 529: nobody enters until the named time, and then at the known rate."""
         self.concurrency.refused(now_s)
         self._requests.drain(now_s)
-        if retry_after_s is None:
+        if not retry_after_s or retry_after_s > _LONGEST_KEPT_S:
             if now_s < self._open_at_s:
                 return  # one of a burst; the gate is closed already
             self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
@@ -283,3 +284,6 @@ class Limiter:
 # Without a word from the server: the first pause, doubled with every refusal in a row.
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
+# A longer time named by the server fails its trial. Others are still asked, so that a run against
+# an endpoint that is closed for the day ends with that failure instead of waiting for tomorrow.
+_LONGEST_KEPT_S = Retries().max_retry_after_s

@@ -1,7 +1,8 @@
 """A Client that tries again: tenacity's loop with evalkit's predicate, wait and stop.
 
 What is worth a second try is the table in ``evalkit.errors``. A 429 or 529 waits as told and does
-not use up an attempt; everything else has ``attempts`` tries. All of it ends after ``within_s``.
+not use up an attempt; everything else has ``attempts`` tries. All of it ends after ``within_s``,
+which counts service and back-off: a trial that had to queue for room has lost nothing yet.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class RetryingClient:
 
     async def send(self, request: Request, on_start: Callable[[], None] | None = None) -> Response:
         """Ask until there is an answer or no hope; raises the last ApiError."""
-        history = _History(self._clock.now_s())
+        history = _History()
         try:
             try:
                 response = await self._attempt(request, on_start, history)
@@ -88,24 +89,22 @@ class RetryingClient:
     async def _attempt(
         self, request: Request, on_start: Callable[[], None] | None, history: _History
     ) -> Response:
-        start_s = self._clock.now_s()
+        # Times are the wire's own: waiting for room inside the wrapped client is not service.
         try:
             response = await self._client.send(request, on_start)
         except ApiError as error:
-            elapsed_s = self._clock.now_s() - start_s
             history.note(
                 Attempt(
                     status=error.status,
                     error_kind=error.kind,
                     waited_s=history.waited_s,
-                    elapsed_s=elapsed_s,
+                    elapsed_s=error.elapsed_s or 0.0,
                     request_id=error.request_id,
                     usage=error.usage,
                     message=error.message,
                 )
             )
             raise
-        # The wire's own clock, so that waiting for room inside the wrapped client is not service.
         elapsed_s = response.elapsed_s or 0.0
         history.note(
             Attempt(200, None, history.waited_s, elapsed_s, response.request_id, response.usage)
@@ -119,13 +118,13 @@ class RetryingClient:
         wait_s = error.retry_after_s or 0.0
         if wait_s > self._policy.max_retry_after_s:
             return True
-        if self._clock.now_s() - history.start_s + wait_s >= self._policy.within_s:
+        if history.spent_s + wait_s >= self._policy.within_s:
             return True
         return history.counted >= self._policy.attempts or len(history.attempts) >= _MOST_TRIES
 
     def _wait_s(self, state: RetryCallState, history: _History) -> float:
         error = _error(state)
-        if error.retry_after_s is not None:
+        if error.retry_after_s:  # "in 0 seconds" names no time: told so, everyone would hammer on
             return error.retry_after_s
         tries = len(history.attempts) - 1
         longest_s = min(self._policy.max_wait_s, self._policy.first_wait_s * 2 ** min(tries, 30))
@@ -142,14 +141,15 @@ class RetryingClient:
 class _History:
     """What one trial has been through; ``waited_s`` is the back-off before the next attempt."""
 
-    def __init__(self, start_s: float) -> None:
-        self.start_s = start_s
+    def __init__(self) -> None:
+        self.spent_s = 0.0
         self.waited_s = 0.0
         self.counted = 0
         self.attempts: list[Attempt] = []
 
     def note(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
+        self.spent_s += attempt.waited_s + attempt.elapsed_s
         self.waited_s = 0.0
         is_free = attempt.error_kind in ("rate_limit", "overloaded")
         self.counted += not is_free

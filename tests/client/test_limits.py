@@ -213,3 +213,10 @@ def test_headers_reach_their_buckets():
     wait, reason = limiter.wait_s(Charge(0, 10), 0.0)
     assert reason == "requests per minute"
     assert wait == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("named_s", [None, 0.0, 86_400.0])
+def test_no_time_and_one_beyond_all_patience_close_the_gate_for_a_moment(named_s):
+    limiter = Limiter()
+    limiter.refused(named_s, 0.0)
+    assert limiter.wait_s(Charge(0, 0), 0.0) == (0.5, "server refusal")

@@ -84,6 +84,26 @@ async def test_retry_after_is_kept_exactly():
     assert clock.slept == [7.5]
 
 
+async def test_no_time_at_all_is_not_a_time_to_come_back():
+    clock = FakeClock()
+    await ask(FakeClient(*[error("rate_limit", retry_after_s=0.0)] * 9), clock)
+    assert len(clock.slept) == 9
+    assert all(waited > 0 for waited in clock.slept)
+
+
+async def test_waiting_for_room_uses_up_no_time():
+    clock = FakeClock()
+
+    def queued(_request):
+        clock.time_s += 3600  # at the gate
+        failed = error("server_error")
+        failed.elapsed_s = 2.0
+        raise failed
+
+    answer = await ask(FakeClient(queued, queued), clock, within_s=60)
+    assert [attempt.elapsed_s for attempt in answer.attempts] == [2.0, 2.0, 0.2]
+
+
 async def test_an_absurd_retry_after_fails_the_trial():
     clock = FakeClock()
     with pytest.raises(ApiError):
