@@ -1,6 +1,6 @@
 """Choose the worked examples of the local model's thinking template, then measure the choice.
 
-Run by hand on a machine with nothing else to do (about 30 and 10 minutes on one core)::
+Run by hand on a machine with nothing else to do (about 30 and 8 minutes on one core)::
 
     evalkit local-model fetch
     python tests/benchmarks/choose_thinking_template.py choose   # on datasets/arithmetic_dev.jsonl
@@ -139,7 +139,7 @@ def template_with(examples: list[dict[str, str]], folder: Path) -> Path:
 def measured(
     template: Path, rows: list[dict[str, Any]], budgets: tuple[int, ...], answers: Path
 ) -> Iterator[Cell]:
-    with local_server(template=template) as server:
+    with local_server(template=template, threads=1, slots=2) as server:
         for prompt in PROMPTS:
             for budget in budgets:
                 cell = measure(server, rows, prompt, budget, answers)
