@@ -57,8 +57,9 @@ def command(
     from evalkit.pipeline.start import estimate_suite
     from evalkit.suite.load import load_suite
 
-    loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples))
-    show_estimate(estimate_suite(loaded, environment(env_file), only), as_json=as_json)
+    env = environment(env_file)
+    loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
+    show_estimate(estimate_suite(loaded, env, only), as_json=as_json)
     return 0
 
 

@@ -52,8 +52,9 @@ def command(
     from evalkit.pipeline.start import show_plan
     from evalkit.suite.load import load_suite
 
-    loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples))
-    plan = show_plan(loaded, environment(env_file), only)
+    env = environment(env_file)
+    loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
+    plan = show_plan(loaded, env, only)
     if as_json:
         click.echo(json.dumps(plan))
         return 0

@@ -100,6 +100,7 @@ def command(
     loaded = load_suite(
         suite_path(suite, config),
         all_overrides(overrides, limit, samples, concurrency, max_cost_usd),
+        env,
     )
     if dry_run:
         show_estimate(estimate_suite(loaded, env, only), as_json=as_json)

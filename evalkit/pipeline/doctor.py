@@ -78,7 +78,7 @@ def _check_default_key(env: Mapping[str, str]) -> Check:
 
 def _check_suite(path: Path, env: Mapping[str, str]) -> Iterator[Check]:
     try:
-        loaded = load_suite(path)
+        loaded = load_suite(path, env=env)
         check_suite(loaded)
     except EvalkitError as error:
         yield Check("suite", "problem", error.message, error.hint)

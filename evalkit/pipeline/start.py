@@ -28,9 +28,10 @@ from evalkit.pipeline.wiring import (
 )
 from evalkit.plan.cases import plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
-from evalkit.plan.matrix import PlannedVariant, plan_problems, plan_variants
+from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.plan.problems import plan_problems
 from evalkit.plan.trials import build_request
-from evalkit.scorers.registry import scorer_problems
+from evalkit.scorers.registry import build_scorer, scorer_problems
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, create_run
 from evalkit.suite.dataset import read_rows
@@ -48,7 +49,7 @@ def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | No
 
     Raises ConfigError with every problem found, DatasetError if the dataset has no first row.
     """
-    first = next(iter(read_rows(Path(loaded.suite.dataset.path))), None)
+    first = next(iter(read_rows(loaded.suite.dataset)), None)
     columns = frozenset(first.values) if first else frozenset()
     problems = [*plan_problems(loaded, columns, discovered), *scorer_problems(loaded)]
     if problems:
@@ -90,8 +91,17 @@ def start_run(
         git_commit=_git_commit(Path(loaded.source.path).parent),
     )
     folder = runs / suite.name / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
-    cases = plan_cases(read_rows(Path(suite.dataset.path)), suite.dataset)
-    return create_run(folder, manifest, loaded.text, _rendered(cases, variants))
+    return create_run(folder, manifest, loaded.text, _rendered(_cases(suite), variants))
+
+
+def _cases(suite: Suite) -> Iterator[Case]:
+    return plan_cases(read_rows(suite.dataset), suite.dataset, target_for(suite))
+
+
+def target_for(suite: Suite) -> str | None:
+    """The first scorer that grades nothing without a target, by its name."""
+    scorers = (build_scorer(spec) for spec in suite.scorers)
+    return next((scorer.name for scorer in scorers if scorer.needs_target), None)
 
 
 def _rendered(cases: Iterator[Case], variants: Sequence[PlannedVariant]) -> Iterator[Case]:
@@ -127,7 +137,7 @@ def estimate_suite(
     suite = loaded.suite
     check_suite(loaded)
     variants = plan_variants(suite, resolve_endpoints(suite, env), only)
-    cases = plan_cases(read_rows(Path(suite.dataset.path)), suite.dataset)
+    cases = _cases(suite)
     probe = list(islice(cases, _PROBE_CASES))
     n_cases = len(probe) + sum(1 for _ in cases)
     return estimate_plan(variants, probe, n_cases, suite.samples)
@@ -140,7 +150,7 @@ def show_plan(
     suite = loaded.suite
     check_suite(loaded)
     variants = plan_variants(suite, resolve_endpoints(suite, env), only)
-    cases = plan_cases(read_rows(Path(suite.dataset.path)), suite.dataset)
+    cases = _cases(suite)
     first = next(cases)
     n_cases = 1 + sum(1 for _ in cases)
     return {
@@ -168,9 +178,11 @@ def discard_run(folder: RunFolder) -> None:
 def _digests(suite: Suite) -> dict[str, str]:
     """Content hashes of the suite and of each prompt; the dataset's follows with its cases.
 
-    Where the dataset lies is no part of what a suite says.
+    Where the dataset and a prompt's text lie is no part of what a suite says.
     """
     whole = suite.model_dump(mode="json", exclude={"dataset": {"path"}})
+    for spec in whole["prompts"].values():
+        del spec["origin"]
     prompts = {f"prompt:{name}": request_digest(spec) for name, spec in whole["prompts"].items()}
     return {"suite": request_digest(whole), **prompts}
 

@@ -8,26 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DatasetError
+from evalkit.suite.row import media_type
 
-_MAGIC = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-}
 _DATA_URI = re.compile(r"^data:[\w/+.-]*;base64,(?P<data>[A-Za-z0-9+/=\s]+)$")
-
-
-def media_type(data: bytes) -> str | None:
-    """The media type of an image the API takes, by its first bytes; None for anything else."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
-
-
-def data_uri(data: bytes) -> str:
-    """Bytes as text, which is how a stored case keeps them."""
-    kind = media_type(data) or "application/octet-stream"
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def image_block(value: Any, folder: Path) -> dict[str, Any]:

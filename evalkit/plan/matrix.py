@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from evalkit.errors import Problem, TemplateError, UsageError
-from evalkit.messages.capabilities import (
-    EFFORT_LEVELS,
-    Capabilities,
-    check_thinking,
-    find_capabilities,
-)
+from evalkit.errors import UsageError
+from evalkit.messages.capabilities import EFFORT_LEVELS, Capabilities, find_capabilities
 from evalkit.messages.pricing import Price, find_price
+from evalkit.plan.cells import Cell, plan_cells
 from evalkit.plan.prompts import Prompt
-from evalkit.suite.load import LoadedSuite
-from evalkit.suite.schema import LOCAL, ModelSpec, Suite, ThinkingSpec
-from evalkit.templates import unknown_variables
+from evalkit.suite.matrix_schema import ThinkingSpec
+from evalkit.suite.schema import LOCAL, ModelSpec, PriceSpec, Suite
 from evalkit.types import Endpoint, Sampling, Thinking, Variant
 
 ADAPTIVE_ROOM = 16 * 1024
@@ -41,6 +36,8 @@ class PlannedVariant:
     thinking_tokens: int
     price: Price | None
     options: Mapping[str, Any]
+    stop_sequences: tuple[str, ...] = ()
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def max_tokens(self) -> int:
@@ -58,20 +55,8 @@ def plan_variants(
     """
     prompts = {name: Prompt(name, spec, suite) for name, spec in suite.prompts.items()}
     planned = [
-        PlannedVariant(
-            variant=Variant(name, model.name, _shown(spec.setting(), model)),
-            prompt=prompt,
-            model_id=model.model,
-            endpoint=endpoints[model.name],
-            sampling=_sampling(model),
-            answer_tokens=suite.answer_tokens,
-            thinking_tokens=_thinking_room(spec, model, suite.answer_tokens),
-            price=price_of(model),
-            options=_options(model),
-        )
-        for name, prompt in prompts.items()
-        for model in suite.models
-        for spec in suite.thinking
+        _planned(cell, prompts[cell.prompt], endpoints[cell.model.name], suite.answer_tokens)
+        for cell in plan_cells(suite)
     ]
     kept = [item for item in planned if _matches(item.variant.key, only)]
     if not kept:
@@ -80,42 +65,60 @@ def plan_variants(
     return kept
 
 
+def _planned(cell: Cell, prompt: Prompt, endpoint: Endpoint, answer_tokens: int) -> PlannedVariant:
+    model, override = cell.model, cell.override
+    answer_tokens = override.answer_tokens or answer_tokens
+    stops = override.stop_sequences
+    return PlannedVariant(
+        variant=Variant(cell.prompt, model.name, _asked(cell.thinking.setting(), model)),
+        prompt=prompt,
+        model_id=model.model,
+        endpoint=endpoint,
+        sampling=sampling_of(cell),
+        answer_tokens=answer_tokens,
+        thinking_tokens=_thinking_room(cell.thinking, model, answer_tokens),
+        price=price_of(model),
+        options=_options(model),
+        stop_sequences=prompt.stop_sequences if stops is None else stops,
+        extra_body=override.extra_body,
+    )
+
+
 def price_of(model: ModelSpec) -> Price | None:
-    """The suite's own price, else the table's; None when unknown. The local model has none."""
-    if model.price is not None:
-        price = model.price
-        return Price(
-            input=price.input,
-            output=price.output,
-            cache_read=price.input if price.cache_read is None else price.cache_read,
-            cache_write_5m=price.input if price.cache_write is None else price.cache_write,
-            cache_write_1h=price.input if price.cache_write is None else price.cache_write,
-            source="suite",
-        )
-    return None if model.provider == LOCAL else find_price(model.model)
+    """The suite's price laid over the list's; None when unknown. The local model has none."""
+    listed = None if model.provider == LOCAL else find_price(model.model)
+    return listed if model.price is None else _priced(model.price, listed)
 
 
-def plan_problems(
-    loaded: LoadedSuite,
-    columns: frozenset[str],
-    discovered: Mapping[str, Capabilities] | None = None,
-) -> list[Problem]:
-    """What cannot work, found before anything is sent.
+def _priced(spec: PriceSpec, listed: Price | None) -> Price | None:
+    """The suite's rates laid over the list price's; None unless both input and output are known.
 
-    Impossible thinking settings, templates that do not compile or that name columns the dataset's
-    first row lacks (``columns`` are those it has), a cost cap without prices. ``discovered`` is
-    what endpoints say of models (by name); it goes before the table, after the suite.
+    Cache rates the suite does not give keep their proportion to input, where the list has one.
     """
-    told = discovered or {}
-    known = {
-        model.name: told.get(model.name) or capabilities_of(model) for model in loaded.suite.models
-    }
-    return [
-        *_template_problems(loaded, columns),
-        *_thinking_problems(loaded, known),
-        *_request_problems(loaded, known),
-        *_price_problems(loaded),
-    ]
+    if listed is None and (spec.input is None or spec.output is None):
+        return None
+    base = listed or Price(input=0.0, output=0.0)
+    rate = base.input if spec.input is None else spec.input
+
+    def cache_rate(said: float | str | None, known: float | None) -> float | None:
+        if said is None:
+            return None if known is None else known * rate / base.input
+        return float(said[:-1]) * rate if isinstance(said, str) else said
+
+    write = cache_rate(spec.cache_write, base.cache_write_5m)
+    write_1h = write if spec.cache_write_1h is None and spec.cache_write is not None else None
+    return replace(
+        base,
+        input=rate,
+        output=base.output if spec.output is None else spec.output,
+        cache_read=cache_rate(spec.cache_read, base.cache_read),
+        cache_write_5m=write,
+        cache_write_1h=write_1h or cache_rate(spec.cache_write_1h, base.cache_write_1h),
+        batch=base.batch if spec.batch is None else spec.batch,
+        long=None if spec.input is not None or spec.output is not None else base.long,
+        fast=None if spec.input is not None or spec.output is not None else base.fast,
+        source="suite",
+    )
 
 
 def capabilities_of(model: ModelSpec) -> Capabilities | None:
@@ -138,7 +141,7 @@ def capabilities_of(model: ModelSpec) -> Capabilities | None:
 _WIRE_TYPES = {"off": "disabled", "budget": "enabled", "adaptive": "adaptive"}
 
 
-def _shown(thinking: Thinking, model: ModelSpec) -> Thinking:
+def _asked(thinking: Thinking, model: ModelSpec) -> Thinking:
     """Ask for the thinking text where a model would leave it out unless asked."""
     known = capabilities_of(model) if thinking.is_on and thinking.display is None else None
     if known is None or known.display_default != "omitted":
@@ -169,88 +172,16 @@ def _options(model: ModelSpec) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _sampling(model: ModelSpec) -> Sampling:
-    return Sampling(model.temperature, model.top_p, model.top_k)
+def sampling_of(cell: Cell) -> Sampling:
+    """The sampling fields of a cell: the override's word, else the model's."""
+    said = (cell.override, cell.model)
+    return Sampling(
+        *(
+            next((value for spec in said if (value := getattr(spec, name)) is not None), None)
+            for name in ("temperature", "top_p", "top_k")
+        )
+    )
 
 
 def _matches(key: str, globs: Sequence[str]) -> bool:
     return not globs or any(fnmatchcase(key, glob) for glob in globs)
-
-
-def _template_problems(loaded: LoadedSuite, columns: frozenset[str]) -> list[Problem]:
-    problems = []
-    for name, spec in loaded.suite.prompts.items():
-        where = loaded.source.where(("prompts", name))
-        try:
-            prompt = Prompt(name, spec, loaded.suite)
-        except TemplateError as error:
-            problems.append(Problem(where, error.message))
-            continue
-        unknown = {name for item in prompt.templates for name in unknown_variables(item, columns)}
-        problems += [
-            Problem(
-                where,
-                f"the prompt uses '{variable}', which no row has; "
-                f"the columns are {', '.join(sorted(columns))}",
-            )
-            for variable in sorted(unknown | (prompt.columns - columns))
-        ]
-    return problems
-
-
-def _thinking_problems(
-    loaded: LoadedSuite, known: Mapping[str, Capabilities | None]
-) -> list[Problem]:
-    suite = loaded.suite
-    return [
-        Problem(loaded.source.where(("thinking", index)), message)
-        for model in suite.models
-        if model.provider != LOCAL
-        for index, spec in enumerate(suite.thinking)
-        for message in check_thinking(
-            model.model,
-            spec.setting(),
-            _sampling(model),
-            suite.answer_tokens,
-            known[model.name],
-        )
-    ]
-
-
-def _request_problems(
-    loaded: LoadedSuite, known: Mapping[str, Capabilities | None]
-) -> list[Problem]:
-    """Forced tools and output schemas where a model refuses them."""
-    problems = []
-    suite = loaded.suite
-    for name, prompt in suite.prompts.items():
-        is_forced = (prompt.tool_choice or {}).get("type") in ("any", "tool")
-        for model in suite.models:
-            accepted = known[model.name]
-            if accepted is None:
-                continue
-            where = loaded.source.where(("prompts", name))
-            if is_forced and accepted.accepts_forced_tool_choice is False:
-                advice = "use tool_choice auto, or output_schema"
-                problems.append(Problem(where, f"{model.model} takes no forced tool; {advice}"))
-            elif is_forced and any(spec.mode == "budget" for spec in suite.thinking):
-                advice = "a forced tool goes with no thinking budget; use tool_choice auto"
-                problems.append(Problem(where, f"{model.model}: {advice}"))
-            if prompt.output_schema is not None and accepted.accepts_structured_outputs is False:
-                problems.append(Problem(where, f"{model.model} takes no output_schema"))
-    return problems
-
-
-def _price_problems(loaded: LoadedSuite) -> list[Problem]:
-    suite = loaded.suite
-    if suite.budget.max_cost_usd is None:
-        return []
-    return [
-        Problem(
-            loaded.source.where(("models", index)),
-            f"no price is known for {model.model}, so max_cost_usd cannot be kept; "
-            "give its price (USD per million tokens): price: {input: …, output: …}",
-        )
-        for index, model in enumerate(suite.models)
-        if model.provider != LOCAL and price_of(model) is None
-    ]

@@ -53,20 +53,30 @@ class Prompt:
         self.stop_sequences = spec.stop_sequences or suite.stop_sequences
         self._spec = spec
         self._folder = Path(suite.dataset.path).parent
-        self._system = (
-            Template(spec.system, f"prompts.{name}.system") if spec.system is not None else None
-        )
-        turns = [(turn.role, turn.content) for turn in spec.messages]
+        self._library = suite.templates
+        self._system = None if spec.system is None else self._template(spec.system, "system")
         if spec.user is not None:
-            turns = [("user", spec.user)]
-        body = "user" if spec.user is not None else "messages"
-        self._turns = [(role, Template(text, f"prompts.{name}.{body}")) for role, text in turns]
+            self._turns = [("user", self._template(spec.user, "user", spec.origin))]
+        else:
+            self._turns = [
+                (turn.role, self._template(turn.content, f"messages.{index}"))
+                for index, turn in enumerate(spec.messages)
+            ]
         self._options = _options(spec)
+
+    def _template(self, text: str, field: str, origin: str | None = None) -> Template:
+        where = f"prompts.{self.name}.{field}"
+        return Template(text, where, origin=origin, library=self._library)
 
     @property
     def templates(self) -> list[Template]:
         """Every template of the prompt."""
         return [*([self._system] if self._system else []), *(turn for _, turn in self._turns)]
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """Variables that templates have beside the row's columns."""
+        return frozenset() if self._spec.examples is None else frozenset({"examples"})
 
     @property
     def columns(self) -> frozenset[str]:
@@ -79,9 +89,10 @@ class Prompt:
         Raises TemplateError naming the case, also for empty text, and DatasetError for an image
         that cannot be sent.
         """
+        values = self._values(case)
         try:
-            system = self._system.render(case.inputs) if self._system else None
-            texts = [(role, template.render(case.inputs)) for role, template in self._turns]
+            system = self._system.render(values) if self._system else None
+            texts = [(role, template.render(values)) for role, template in self._turns]
         except TemplateError as error:
             raise TemplateError(f"case '{case.id}': {error.message}", error.hint) from error
         if not all(text.strip() for _, text in texts):
@@ -95,6 +106,14 @@ class Prompt:
             last = messages[-1]
             last["content"] = [*images, {"type": "text", "text": last["content"]}]
         return self._marked(system, messages)
+
+    def _values(self, case: Case) -> Mapping[str, Any]:
+        """The row, and the examples without the row itself: its answer is not to be given away."""
+        spec = self._spec.examples
+        if spec is None:
+            return case.inputs
+        others = [row for row in spec.rows if row != case.inputs]
+        return {**case.inputs, "examples": others[: spec.sample]}
 
     def _images(self, case: Case) -> list[dict[str, Any]]:
         blocks = []

@@ -1,172 +1,133 @@
-"""Dataset files as rows, streamed, each with the place it stands at.
+"""Datasets as rows, streamed: files of many formats, folders of texts, standard input, the hub.
 
 Formats by name: ``.jsonl``/``.ndjson``, ``.json`` (a list), ``.csv``, ``.tsv``, ``.yaml``,
-``.parquet``. Every format but JSON and YAML is read row by row.
+``.parquet``; all but the last also packed as ``.gz`` or ``.zst``. Every format is read row by row.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import difflib
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from evalkit.errors import DatasetError
+from evalkit.suite.formats import TEXT_FORMATS, mapping
+from evalkit.suite.hub import read_hub
+from evalkit.suite.opening import Source, stdin_copy
+from evalkit.suite.row import Row, place, row_digest
+from evalkit.suite.rows_schema import RowsSpec
+
+_SUFFIXES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".parquet": "parquet",
+}
+_PACKED = (".gz", ".zst")
+_TEXTS = (".txt", ".md")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its columns, and ``where`` (``file:line``) for errors."""
+def read_rows(spec: RowsSpec | Path) -> Iterator[Row]:
+    """The rows of a dataset, in order, their values as JSON has them.
 
-    where: str
-    values: Mapping[str, Any]
-
-
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a dataset file, in order.
-
-    Raises DatasetError (missing or unreadable file, unknown format, a bad line and which) when
-    the iterator gets there; nothing is skipped silently.
+    Raises DatasetError (missing or unreadable file, unknown format, a bad row and which) when the
+    iterator gets there; nothing is skipped silently.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DatasetError(
-            f"{path}: unknown dataset format '{path.suffix}'",
-            f"Accepted: {', '.join(sorted(_READERS))}",
-        )
+    if isinstance(spec, Path):
+        spec = RowsSpec(path=str(spec))
+    if spec.path.startswith("hf:") or spec.format == "hf":
+        return read_hub(spec)
+    path = stdin_copy() if spec.path == "-" else Path(spec.path)
+    if path.is_dir():
+        return _read_folder(path, spec.encoding)
     if not path.exists():
-        raise DatasetError(f"{path}: no such file", "Check dataset.path (relative to the suite).")
-    try:
-        yield from reader(path)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: no such file", _nearby(path))
+    source = Source(path, "stdin" if spec.path == "-" else spec.path, spec.encoding)
+    kind = spec.format or _format_of(spec.path)
+    if kind == "parquet":
+        return _read_parquet(source)
+    if kind == "text":
+        return iter([_text_row(path, path.parent, 1, spec.encoding)])
+    return TEXT_FORMATS[kind](source)
+
+
+def draw_rows(rows: Iterable[Row], size: int, seed: int) -> list[Mapping[str, Any]]:
+    """The columns of ``size`` rows, drawn by content: the same whatever their order."""
+    drawn = heapq.nsmallest(size, ((row_digest(row.values, f"{seed}:"), row) for row in rows),
+                            key=lambda pair: pair[0])  # fmt: skip
+    return [row.values for _, row in drawn]
+
+
+def _format_of(name: str) -> str:
+    if name == "-":
+        return "jsonl"
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    if suffixes and suffixes[-1] in _PACKED:
+        suffixes.pop()
+    last = suffixes[-1] if suffixes else ""
+    if last in _TEXTS:
+        return "text"
+    if last not in _SUFFIXES:
         raise DatasetError(
-            f"{path}: byte {error.start} is not UTF-8", "Convert the file, for example with iconv."
-        ) from error
+            f"{name}: unknown dataset format '{last}'",
+            f"Accepted: {', '.join(sorted(_SUFFIXES))}, each also with .gz or .zst; "
+            "for another name, say dataset.format.",
+        )
+    return _SUFFIXES[last]
 
 
-def _open(path: Path) -> TextIO:
-    # utf-8-sig drops the byte order mark that spreadsheets write; newline="" is csv's wish and
-    # keeps newlines inside quoted cells as they are.
-    return path.open(encoding="utf-8-sig", newline="")
+def _nearby(path: Path) -> str:
+    names = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    hint = "Check dataset.path (relative to the suite)."
+    return f"Did you mean {near[0]}? {hint}" if near else hint
 
 
-def _mapping(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise DatasetError(f"{where}: a row is an object of columns, found {type(value).__name__}")
-    return {str(key): _plain(item) for key, item in value.items()}
-
-
-def _plain(value: Any) -> Any:
-    """NaN is how data frames write a missing value; a prompt must not say 'nan'."""
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    with _open(path) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            where = f"{path}:{number}"
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DatasetError(
-                    f"{where}: not valid JSON: {error.msg} at column {error.colno}",
-                    "A .jsonl file holds one object a line.",
-                ) from error
-            yield Row(where, _mapping(value, where))
-
-
-def _read_json(path: Path) -> Iterator[Row]:
-    with _open(path) as file:
-        try:
-            values = json.load(file)
-        except json.JSONDecodeError as error:
-            raise DatasetError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
-    yield from _listed(values, path)
-
-
-def _read_yaml(path: Path) -> Iterator[Row]:
-    import yaml
-
-    with _open(path) as file:
-        try:
-            values = yaml.safe_load(file)
-        except yaml.YAMLError as error:
-            raise DatasetError(f"{path}: not valid YAML: {error}") from error
-    yield from _listed(values, path)
-
-
-def _listed(values: Any, path: Path) -> Iterator[Row]:
-    if not isinstance(values, list):
-        raise DatasetError(f"{path}: expected a list of rows, found {type(values).__name__}")
-    for number, value in enumerate(values, 1):
-        where = f"{path}: row {number}"
-        yield Row(where, _mapping(value, where))
-
-
-def _read_delimited(path: Path, delimiter: str) -> Iterator[Row]:
-    # Cells may hold whole documents; csv's own limit is 128 KiB.
-    csv.field_size_limit(2**31 - 1)
-    with _open(path) as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        try:
-            header = next(reader, None)
-            if not header:
-                raise DatasetError(f"{path}:1: no header line")
-            twins = sorted({name for name in header if header.count(name) > 1})
-            if twins:
-                raise DatasetError(f"{path}:1: the column '{twins[0]}' is there twice")
-            for cells in reader:
-                if not cells:
-                    continue
-                where = f"{path}:{reader.line_num}"
-                if len(cells) != len(header):
-                    raise DatasetError(
-                        f"{where}: {len(cells)} cells, but the header names {len(header)} columns",
-                        "Quote cells that contain the delimiter or a newline.",
-                    )
-                yield Row(where, dict(zip(header, cells, strict=True)))
-        except csv.Error as error:
-            raise DatasetError(f"{path}:{reader.line_num}: {error}") from error
-
-
-def _read_csv(path: Path) -> Iterator[Row]:
-    return _read_delimited(path, ",")
-
-
-def _read_tsv(path: Path) -> Iterator[Row]:
-    return _read_delimited(path, "\t")
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(source: Source) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(source.path) as file:
             number = 0
             for batch in file.iter_batches(batch_size=1024):
                 for value in batch.to_pylist():
                     number += 1
-                    where = f"{path}: row {number}"
-                    yield Row(where, _mapping(value, where))
+                    where = place(source.shown, number, is_line=False)
+                    yield Row(source.shown, number, mapping(value, where), is_line=False)
     except pa.ArrowInvalid as error:
-        raise DatasetError(f"{path}: not a Parquet file: {error}") from error
+        raise DatasetError(f"{source.shown}: not a Parquet file: {error}") from error
+    except OSError as error:
+        raise DatasetError(f"{source.shown}: cannot be read: {error.strerror or error}") from error
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-    ".json": _read_json,
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".yaml": _read_yaml,
-    ".yml": _read_yaml,
-    ".parquet": _read_parquet,
-}
+def _read_folder(folder: Path, encoding: str) -> Iterator[Row]:
+    """A row a text file, in the order of their names, below the folder at any depth."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _TEXTS)
+    if not paths:
+        raise DatasetError(
+            f"{folder}: no text files in this folder", f"Their names end in {' or '.join(_TEXTS)}."
+        )
+    for number, path in enumerate(paths, 1):
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise DatasetError(f"{path}: leads outside the dataset's folder")
+        yield _text_row(path, folder, number, encoding)
+
+
+def _text_row(path: Path, folder: Path, number: int, encoding: str) -> Row:
+    with Source(path, str(path), encoding).text() as file:
+        text = file.read()
+    name = path.relative_to(folder)
+    values = {
+        "file": name.as_posix(),
+        "name": name.stem,
+        "folder": "" if name.parent == Path() else name.parent.as_posix(),
+        "text": text,
+    }
+    return Row(str(folder), number, values, is_line=False)

@@ -5,101 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from evalkit.types import Thinking
+from evalkit.suite.fields import Money, Name, Section, Temperature, Tokens, TopK, TopP
+from evalkit.suite.matrix_schema import MatrixSpec, OverrideSpec, ThinkingSpec
+from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec
 
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
 LOCAL = "local"
 LOCAL_MODEL = "smollm2-135m"
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-_TOKENS = re.compile(r"^(\d+)(k?)$")
-
-
-class Section(BaseModel):
-    """A part of a suite: frozen, and strict about unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def parse_tokens(value: object) -> object:
-    """``4096`` or ``4k`` (= 4096) to a token count; Pydantic refuses the rest."""
-    match = _TOKENS.match(value.strip().lower()) if isinstance(value, str) else None
-    return int(match[1]) * (1024 if match[2] else 1) if match else value
-
-
-Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(ge=0)]
-Name = Annotated[str, Field(pattern=NAME, max_length=100)]
-Money = Annotated[float, Field(ge=0)]
-
-
-class ThinkingSpec(Section):
-    """A thinking setting; in short ``off``, ``default``, ``adaptive``, ``4k``, ``high``.
-
-    ``room`` is what ``max_tokens`` keeps for thinking where the model decides how much it thinks
-    (default 16k); with a budget, the budget is the room.
-    """
-
-    mode: Literal["default", "off", "budget", "adaptive"] = "default"
-    budget: Tokens | None = None
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    display: Literal["summarized", "omitted"] | None = None
-    room: Annotated[Tokens, Field(ge=1)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:
-        if value is False:
-            return {"mode": "off"}
-        if isinstance(value, dict):
-            return {"mode": "budget", **value} if "budget" in value else value
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            return value
-        text = str(value).strip().lower()
-        if text in ("off", "default", "adaptive"):
-            return {"mode": text}
-        if text in EFFORTS:
-            return {"mode": "adaptive", "effort": text}
-        if not _TOKENS.match(text):
-            choices = "off, default, adaptive, a budget such as 1024 or 4k, or " + ", ".join(
-                EFFORTS
-            )
-            raise ValueError(f"{value!r} is no thinking setting; accepted: {choices}")
-        return {"mode": "budget", "budget": text}
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.mode == "budget") != (self.budget is not None):
-            raise ValueError("a budget goes with mode 'budget', and mode 'budget' needs one")
-        if self.mode in ("off", "budget") and self.room is not None:
-            raise ValueError("room goes with adaptive or default; a budget is its own room")
-        if self.mode == "budget" and self.budget == 0:
-            raise ValueError("a budget of 0 tokens is 'off': write off")
-        return self
-
-    def setting(self) -> Thinking:
-        """The value the rest of evalkit works with."""
-        return Thinking(self.mode, self.budget, self.effort, self.display)
-
-
-class DatasetSpec(Section):
-    """Where the rows are and which columns mean what. Short form: a path."""
-
-    path: str
-    id: str | None = None
-    target: str | None = None
-    cluster: str | None = None
-    tags: tuple[str, ...] = ()
-    limit: Annotated[int, Field(ge=1)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"path": value}
-        if isinstance(value, dict) and isinstance(value.get("tags"), str):
-            return {**value, "tags": [value["tags"]]}
-        return value
 
 
 class Turn(Section):
@@ -113,7 +26,8 @@ class PromptSpec(Section):
     """A prompt: a user turn (short form: a string), optionally a system text, or a list of turns.
 
     ``file`` names a template file beside the suite; its text becomes the user turn when the suite
-    is read, so that a stored suite is self-contained. ``images`` names columns that hold image
+    is read, so that a stored suite is self-contained (``origin`` then says which file it was).
+    ``examples`` are rows the templates can show. ``images`` names columns that hold image
     files (paths beside the dataset) or image bytes; they go before the text of the last user turn.
     ``cache_prefix`` marks everything before the last user turn for the server's prompt cache.
     ``output_schema`` asks for JSON that fits a schema.
@@ -123,6 +37,8 @@ class PromptSpec(Section):
     user: str | None = None
     messages: tuple[Turn, ...] = ()
     file: str | None = None
+    origin: str | None = None
+    examples: ExamplesSpec | None = None
     images: tuple[str, ...] = ()
     stop_sequences: tuple[str, ...] = ()
     cache_prefix: Literal["5m", "1h"] | None = None
@@ -165,13 +81,23 @@ class PromptSpec(Section):
         return self
 
 
-class PriceSpec(Section):
-    """USD per million tokens, for models evalkit has no price for or that a gateway resells."""
+Rate = Money | Annotated[str, Field(pattern=r"^\d+(\.\d+)?x$")]
 
-    input: Money
-    output: Money
-    cache_read: Money | None = None
-    cache_write: Money | None = None
+
+class PriceSpec(Section):
+    """USD per million tokens, for models evalkit has no price for or that a gateway resells.
+
+    What is not given is the list price's where evalkit knows the model. ``cache_read`` and
+    ``cache_write`` (kept five minutes; ``cache_write_1h`` an hour) may be multiples of the price of
+    input, such as ``0.1x``. ``batch`` multiplies the cost of batched requests.
+    """
+
+    input: Money | None = None
+    output: Money | None = None
+    cache_read: Rate | None = None
+    cache_write: Rate | None = None
+    cache_write_1h: Rate | None = None
+    batch: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class CapabilitiesSpec(Section):
@@ -202,9 +128,9 @@ class ModelSpec(Section):
     headers: dict[str, str] = Field(default_factory=dict)
     extra_body: dict[str, Any] = Field(default_factory=dict)
     stream: bool = True
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=1)] | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
     metadata: dict[str, str] | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
     price: PriceSpec | None = None
@@ -297,14 +223,19 @@ class ReportSpec(Section):
 
 
 class Suite(Section):
-    """A whole suite, as resolved: short forms written out, prompt files read in."""
+    """A whole suite, as resolved: short forms written out, prompt files read in.
+
+    ``templates`` are the texts that prompts include, by name; they are read in like prompt files.
+    """
 
     name: Name
     description: str = ""
     dataset: DatasetSpec
     prompts: dict[Name, PromptSpec] = Field(min_length=1)
     models: tuple[ModelSpec, ...] = Field(min_length=1)
-    thinking: tuple[ThinkingSpec, ...] = (ThinkingSpec(),)
+    thinking: tuple[ThinkingSpec, ...] = Field(default=(ThinkingSpec(),), min_length=1)
+    matrix: MatrixSpec = MatrixSpec()
+    overrides: tuple[OverrideSpec, ...] = ()
     samples: Annotated[int, Field(ge=1, le=10_000)] = 1
     answer_tokens: Annotated[Tokens, Field(ge=1)] = 1024
     stop_sequences: tuple[str, ...] = ()
@@ -313,6 +244,7 @@ class Suite(Section):
     retries: RetriesSpec = RetriesSpec()
     budget: BudgetSpec = BudgetSpec()
     report: ReportSpec = ReportSpec()
+    templates: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -322,7 +254,7 @@ class Suite(Section):
         value = dict(value)
         if isinstance(value.get("prompts"), str):
             value["prompts"] = {"prompt": value["prompts"]}
-        for field in ("models", "thinking", "scorers"):
+        for field in ("models", "thinking", "scorers", "overrides"):
             if field in value and not isinstance(value[field], list | tuple):
                 value[field] = [value[field]]
         return value

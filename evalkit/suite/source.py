@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,14 @@ SuiteLoader.add_implicit_resolver(
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """Which line of ``path`` every value stands on."""
+    """Which line of ``path`` every value stands on; ``files`` names another file where it is one.
+
+    Values that ``extends`` brings in stand in the file they come from.
+    """
 
     path: str
     lines: Mapping[Address, int]
+    files: Mapping[Address, str] = field(default_factory=dict)
 
     def where(self, address: Address) -> str:
         """``file:line: dotted.path`` of a value, or of the nearest thing around it."""
@@ -41,8 +45,14 @@ class SourceMap:
         while known and known not in self.lines:
             known = known[:-1]
         dotted = ".".join(str(part) for part in address)
-        place = f"{self.path}:{self.lines.get(known, 1)}"
+        place = f"{self.files.get(known, self.path)}:{self.lines.get(known, 1)}"
         return f"{place}: {dotted}" if dotted else place
+
+    def over(self, below: SourceMap) -> SourceMap:
+        """Both maps in one, this one's places before those of the file it extends."""
+        files = {address: below.files.get(address, below.path) for address in below.lines}
+        kept = {address: file for address, file in files.items() if address not in self.lines}
+        return SourceMap(self.path, {**below.lines, **self.lines}, {**kept, **self.files})
 
 
 def parse_value(text: str) -> Any:

@@ -2,12 +2,12 @@ import pytest
 
 from evalkit.errors import DatasetError, TemplateError
 from evalkit.plan.cases import plan_cases
-from evalkit.suite.dataset import Row
-from evalkit.suite.schema import DatasetSpec
+from evalkit.suite.row import Row
+from evalkit.suite.rows_schema import DatasetSpec
 
 
 def cases(rows, **spec):
-    given = (Row(f"d.jsonl:{number}", row) for number, row in enumerate(rows, 1))
+    given = (Row("d.jsonl", number, row) for number, row in enumerate(rows, 1))
     return list(plan_cases(given, DatasetSpec(path="d.jsonl", **spec)))
 
 

@@ -1,7 +1,8 @@
 import pytest
 from builders import a_suite
 
-from evalkit.plan.matrix import capabilities_of, plan_problems, plan_variants
+from evalkit.plan.matrix import capabilities_of, plan_variants
+from evalkit.plan.problems import plan_problems
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import Suite
 from evalkit.suite.source import SourceMap

@@ -1,5 +1,7 @@
 import base64
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from builders import a_case, a_suite
 
@@ -10,8 +12,9 @@ from evalkit.plan.estimate import prompt_bytes
 from evalkit.plan.matrix import plan_variants
 from evalkit.plan.prompts import Prompt
 from evalkit.plan.trials import build_request
-from evalkit.suite.dataset import Row
-from evalkit.suite.schema import DatasetSpec, Suite
+from evalkit.suite.dataset import read_rows
+from evalkit.suite.rows_schema import DatasetSpec
+from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
@@ -39,8 +42,10 @@ def test_an_image_goes_before_the_text(tmp_path):
     assert text == {"type": "text", "text": "What is it?"}
 
 
-def test_image_bytes_of_a_parquet_column_survive_being_stored():
-    (case,) = plan_cases([Row("d:1", {"q": "x", "photo": PNG})], DatasetSpec(path="d"))
+def test_image_bytes_of_a_parquet_column_survive_being_stored(tmp_path):
+    path = tmp_path / "d.parquet"
+    pq.write_table(pa.Table.from_pylist([{"q": "x", "photo": PNG}]), path)
+    (case,) = plan_cases(read_rows(path), DatasetSpec(path=str(path)))
     sent = body(case, user="{{ q }}", images=["photo"])
     assert base64.b64decode(sent["messages"][0]["content"][0]["source"]["data"]) == PNG
 

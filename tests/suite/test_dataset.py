@@ -57,7 +57,7 @@ def test_nan_is_missing(tmp_path):
         ("d.csv", "a,b\n1,2\n1,2,3\n", "d.csv:3: 3 cells, but the header names 2 columns"),
         ("d.csv", "a,a\n", "the column 'a' is there twice"),
         ("d.csv", "", "no header"),
-        ("d.csv", b"a\n\xff\xfe\n", "is not UTF-8"),
+        ("d.csv", b"a\n\xff\xfe\n", "d.csv:2: byte 0xff is not utf-8"),
         ("d.parquet", "PAR", "not a Parquet file"),
         ("d.xlsx", "", "unknown dataset format '.xlsx'"),
     ],

@@ -1,0 +1,141 @@
+"""What is impossible in a suite, found before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from evalkit.errors import Problem, TemplateError
+from evalkit.messages.capabilities import Capabilities, check_thinking
+from evalkit.plan.cells import matrix_faults, plan_cells
+from evalkit.plan.matrix import capabilities_of, price_of, sampling_of
+from evalkit.plan.prompts import Prompt
+from evalkit.suite.load import LoadedSuite
+from evalkit.suite.rows_schema import DatasetSpec
+from evalkit.suite.schema import LOCAL
+from evalkit.suite.source import Address
+from evalkit.templates import Expression, Template, unknown_variables
+
+_Known = Mapping[str, Capabilities | None]
+
+
+def plan_problems(
+    loaded: LoadedSuite,
+    columns: frozenset[str],
+    discovered: Mapping[str, Capabilities] | None = None,
+) -> list[Problem]:
+    """What cannot work: impossible thinking settings, templates that do not compile or that name
+    columns the dataset's first row lacks (``columns`` are those it has), a matrix that means
+    nothing, a cost cap without prices.
+
+    ``discovered`` is what endpoints say of models (by name); it goes before the table, after the
+    suite.
+    """
+    told = discovered or {}
+    known = {
+        model.name: told.get(model.name) or capabilities_of(model) for model in loaded.suite.models
+    }
+    faults = [
+        *_column_faults(loaded.suite.dataset, columns),
+        *_template_faults(loaded, columns),
+        *matrix_faults(loaded.suite),
+        *_thinking_faults(loaded, known),
+        *_request_faults(loaded, known),
+        *_price_faults(loaded),
+    ]
+    return [Problem(loaded.source.where(at), told) for at, told in dict.fromkeys(faults)]
+
+
+_Fault = tuple[Address, str]
+
+
+def _column_faults(spec: DatasetSpec, columns: frozenset[str]) -> Iterator[_Fault]:
+    """Columns that ``dataset`` names and the first row lacks."""
+    there = f"the columns are {', '.join(sorted(columns))}"
+    named: list[tuple[str, str | None]] = [
+        ("id", spec.id),
+        ("cluster", spec.cluster),
+        *(("tags", tag) for tag in spec.tags),
+        ("sample", spec.sample.by if spec.sample else None),
+    ]
+    target = spec.target or ""
+    is_template = "{{" in target or "{%" in target
+    if not is_template:
+        named.append(("target", spec.target))
+    for field, column in named:
+        if column is not None and column not in columns:
+            yield ("dataset", field), f"no column '{column}'; {there}"
+    try:
+        used: list[tuple[str, Template | Expression]] = []
+        if is_template:
+            used.append(("target", Template(target, "dataset.target")))
+        if spec.filter:
+            used.append(("filter", Expression(spec.filter, "dataset.filter")))
+    except TemplateError as error:
+        yield ("dataset",), error.message
+        return
+    for field, template in used:
+        for variable in unknown_variables(template, columns):
+            yield ("dataset", field), f"uses '{variable}', which no row has; {there}"
+
+
+def _template_faults(loaded: LoadedSuite, columns: frozenset[str]) -> Iterator[_Fault]:
+    there = f"the columns are {', '.join(sorted(columns))}"
+    for name, spec in loaded.suite.prompts.items():
+        try:
+            prompt = Prompt(name, spec, loaded.suite)
+        except TemplateError as error:
+            yield ("prompts", name), error.message
+            continue
+        known = columns | prompt.provided
+        unknown = {name for item in prompt.templates for name in unknown_variables(item, known)}
+        for variable in sorted(unknown | (prompt.columns - columns)):
+            yield ("prompts", name), f"the prompt uses '{variable}', which no row has; {there}"
+        uses_examples = any("examples" in item.variables for item in prompt.templates)
+        if prompt.provided and not uses_examples:
+            yield ("prompts", name, "examples"), "no template of this prompt shows the examples"
+
+
+def _thinking_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
+    for cell in plan_cells(loaded.suite):
+        if cell.model.provider == LOCAL:
+            continue
+        answer_tokens = cell.override.answer_tokens or loaded.suite.answer_tokens
+        for message in check_thinking(
+            cell.model.model,
+            cell.thinking.setting(),
+            sampling_of(cell),
+            answer_tokens,
+            known[cell.model.name],
+        ):
+            yield cell.address, message
+
+
+def _request_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
+    """Forced tools and output schemas where a model refuses them."""
+    for cell in plan_cells(loaded.suite):
+        prompt, accepted = loaded.suite.prompts[cell.prompt], known[cell.model.name]
+        if accepted is None:
+            continue
+        model, at = cell.model.model, ("prompts", cell.prompt)
+        is_forced = (prompt.tool_choice or {}).get("type") in ("any", "tool")
+        if is_forced and accepted.accepts_forced_tool_choice is False:
+            yield at, f"{model} takes no forced tool; use tool_choice auto, or output_schema"
+        elif is_forced and cell.thinking.mode == "budget":
+            yield at, f"{model}: a forced tool goes with no thinking budget; use tool_choice auto"
+        if prompt.output_schema is not None and accepted.accepts_structured_outputs is False:
+            yield at, f"{model} takes no output_schema"
+
+
+def _price_faults(loaded: LoadedSuite) -> Iterator[_Fault]:
+    suite = loaded.suite
+    for index, model in enumerate(suite.models):
+        is_priced = model.provider == LOCAL or price_of(model) is not None
+        if not is_priced and suite.budget.max_cost_usd is not None:
+            yield (
+                ("models", index),
+                f"no price is known for {model.model}, so max_cost_usd cannot be kept; "
+                "give its price (USD per million tokens): price: {input: …, output: …}",
+            )
+        elif not is_priced and model.price is not None:
+            advice = "give both input and output"
+            yield ("models", index, "price"), f"no list price is known to complete this; {advice}"

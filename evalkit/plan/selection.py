@@ -1,0 +1,130 @@
+"""Which rows of a dataset are cases: filter, sample, shuffle, limit, in this order, streamed."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.errors import DatasetError, TemplateError
+from evalkit.plan.identity import SeenIds, case_id, missing_column
+from evalkit.suite.row import Row
+from evalkit.suite.rows_schema import DatasetSpec, SampleSpec
+from evalkit.suite.spool import Spool
+from evalkit.templates import Expression
+
+Identified = tuple[str, Row]
+
+
+def select_rows(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
+    """The rows a dataset spec asks for, each with its case id.
+
+    Without sample and shuffle nothing is held; with them, rows wait in a temporary file. Raises
+    DatasetError for an id that is empty or comes twice and for a dataset without rows,
+    TemplateError for a filter that cannot be applied.
+    """
+    if spec.sample is None and spec.shuffle is None:
+        yield from _identified(islice(_filtered(rows, spec.filter), spec.limit), spec)
+        return
+    with Spool() as spool:
+        order = _order(_identified(_filtered(rows, spec.filter), spec), spec, spool)
+        yield from spool.read(order[: spec.limit].tolist())
+
+
+def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
+    seen = SeenIds()
+    kept = 0
+    for row in rows:
+        kept += 1
+        name = case_id(row, spec.id)
+        seen.add(name, row)
+        yield name, row
+    seen.settle()
+    if not kept:
+        why = "the filter leaves no row" if spec.filter else "the dataset has no rows"
+        raise DatasetError(why, f"Check dataset.{'filter' if spec.filter else 'path'}.")
+
+
+def _filtered(rows: Iterable[Row], source: str | None) -> Iterator[Row]:
+    if source is None:
+        yield from rows
+        return
+    expression = Expression(source, "dataset.filter")
+    for row in rows:
+        try:
+            holds = expression.holds(row.values)
+        except TemplateError as error:
+            raise TemplateError(f"{row.where}: {error.message}", error.hint) from error
+        if holds:
+            yield row
+
+
+def _order(rows: Iterator[Identified], spec: DatasetSpec, spool: Spool) -> npt.NDArray[np.int64]:
+    """Set the rows aside; the places of those that stay, in the order they are wanted in."""
+    sample, strata = spec.sample, _Strata(spec.sample)
+    draws, turns = array("Q"), array("Q")
+    for name, row in rows:
+        spool.add((name, row))
+        strata.note(row)
+        draws.append(_rank(name, f"sample {sample.seed if sample else 0}"))
+        turns.append(_rank(name, f"shuffle {spec.shuffle}"))
+    stays = np.arange(len(spool), dtype=np.int64)
+    if sample is not None:
+        stays = strata.draw(np.array(draws, np.uint64), sample.size)
+    if spec.shuffle is not None:
+        stays = stays[np.argsort(np.array(turns, np.uint64)[stays], kind="stable")]
+    return stays
+
+
+def _rank(case_id: str, salt: str) -> int:
+    """A number that follows from the case and the seed, whatever the other rows are."""
+    text = f"{salt}:{case_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+
+
+class _Strata:
+    """Which stratum each row belongs to: its value in the sample's column ``by``."""
+
+    def __init__(self, sample: SampleSpec | None) -> None:
+        self._column = sample.by if sample else None
+        self._names: dict[str, int] = {}
+        self._of_row = array("l")
+
+    def note(self, row: Row) -> None:
+        """Note the next row; raises DatasetError if it lacks the column."""
+        if self._column is not None and self._column not in row.values:
+            raise missing_column(row, self._column)
+        name = str(row.values[self._column]) if self._column is not None else ""
+        self._of_row.append(self._names.setdefault(name, len(self._names)))
+
+    def draw(self, ranks: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:
+        """The places of the rows drawn, ascending: in each stratum those of the lowest rank."""
+        of_row = np.array(self._of_row, np.int64)
+        counts = np.bincount(of_row, minlength=len(self._names))
+        by_stratum = np.lexsort((ranks, of_row))
+        ends = np.cumsum(counts)
+        parts = [
+            by_stratum[end - count : end - count + share]
+            for end, count, share in zip(ends, counts, _shares(counts, size), strict=True)
+        ]
+        return np.sort(np.concatenate(parts)).astype(np.int64)
+
+
+def _shares(counts: npt.NDArray[np.int64], size: int) -> list[int]:
+    """``size`` split in proportion to ``counts`` by largest remainders, never more than there is.
+
+    Of equal remainders the stratum met first gets the row.
+    """
+    total = int(counts.sum())
+    if size >= total:
+        return [int(count) for count in counts]
+    exact = [divmod(size * int(count), total) for count in counts]
+    shares = [whole for whole, _ in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda index: -exact[index][1])
+    for index in by_remainder[: size - sum(shares)]:
+        shares[index] += 1
+    return shares

@@ -1,0 +1,194 @@
+"""What is wrong with a suite's data, in words: unknown keys, wrong kinds, keys written down."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from evalkit.errors import Problem
+from evalkit.suite.matrix_schema import ExcludeSpec, IncludeSpec, OverrideSpec, ThinkingSpec
+from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec, SampleSpec
+from evalkit.suite.schema import (
+    CapabilitiesSpec,
+    ModelSpec,
+    PriceSpec,
+    PromptSpec,
+    Suite,
+    Turn,
+)
+from evalkit.suite.source import Address, SourceMap
+
+# What a key may hold that must never stand in a file people commit.
+_SECRET_KEYS = ("api_key", "apikey", "auth_token", "key", "token", "password", "secret")
+_SECRET_HEADERS = ("authorization", "x-api-key", "proxy-authorization", "cookie")
+
+
+def find_secrets(data: Any, source: SourceMap) -> list[Problem]:
+    """Keys written into the suite: refused, since suites are committed and copied into runs."""
+    return [Problem(source.where(address), message) for address, message in _secrets(data, ())]
+
+
+def _secrets(data: Any, address: Address) -> list[tuple[Address, str]]:
+    found: list[tuple[Address, str]] = []
+    if isinstance(data, dict):
+        in_headers = bool(address) and address[-1] == "headers"
+        for key, value in data.items():
+            name = str(key).lower().replace("-", "_")
+            at_model = address == () or (address[0] == "models" and len(address) == 2)
+            is_secret = (at_model and name in _SECRET_KEYS) or (
+                in_headers and str(key).lower() in _SECRET_HEADERS
+            )
+            if is_secret and isinstance(value, str):
+                advice = "a key does not belong in a suite; name its variable with api_key_env"
+                found.append(((*address, str(key)), advice))
+            else:
+                found += _secrets(value, (*address, str(key)))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            found += _secrets(value, (*address, index))
+    elif isinstance(data, str) and "sk-ant-" in data:
+        found.append((address, "this looks like an API key; it does not belong in a suite"))
+    return found
+
+
+def validate(data: dict[str, Any], source: SourceMap) -> tuple[Suite | None, list[Problem]]:
+    """The suite the data describes, or a problem for each fault, each told once."""
+    try:
+        return Suite.model_validate(data), []
+    except ValidationError as error:
+        problems = [
+            Problem(source.where(_address(detail)), _message(detail))
+            for detail in error.errors(include_url=False)
+            if detail["loc"][-1:] != ("api_key",)  # told already, in better words
+        ]
+        return None, list(dict.fromkeys(problems))
+
+
+def _address(detail: ErrorDetails) -> Address:
+    """Where in the file; what Pydantic says of unions ("int", "literal['auto']") is left out."""
+    loc = detail["loc"]
+    kept = [part for part in loc if part != "[key]" and not _is_union_member(part)]
+    return tuple(kept)
+
+
+_UNION_MEMBERS = ("float", "int", "str")
+
+
+def _is_union_member(part: str | int) -> bool:
+    is_constrained = isinstance(part, str) and "[" in part
+    return isinstance(part, str) and (is_constrained or part in _UNION_MEMBERS)
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind, found = detail["type"], detail.get("input")
+    context = detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(detail)
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind in _WANTED:
+        return f"expected {_WANTED[kind]}, found {shown(found)}"
+    if kind in _BOUNDS:
+        words, name = _BOUNDS[kind]
+        return f"must be {words} {context[name]}, found {shown(found)}"
+    if kind == "literal_error":
+        accepted = str(context["expected"]).replace("'", "").replace(" or ", ", ")
+        return f"expected one of {accepted}; found {shown(found)}{_near(found, accepted)}"
+    if kind == "string_pattern_mismatch":
+        return _no_match(str(context["pattern"]), found)
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, found {shown(found)}"
+
+
+_PLAIN = {"missing": "is missing", "frozen_instance": "cannot be changed"}
+_WANTED = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping of names to values",
+    "model_type": "a mapping of names to values",
+    "too_short": "at least one entry",
+    "string_too_short": "some text",
+}
+_BOUNDS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def _no_match(pattern: str, found: object) -> str:
+    if pattern.endswith("x$"):
+        return f"expected dollars per million tokens, or a multiple of input like 0.1x; found {shown(found)}"  # noqa: E501
+    return f"{found!r} is no name; use letters, digits and . _ -, without spaces"
+
+
+def shown(value: object) -> str:
+    """A value as people wrote it, cut where it is long."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _near(found: object, accepted: str) -> str:
+    near = difflib.get_close_matches(str(found), accepted.split(", "), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _unknown_key(detail: ErrorDetails) -> str:
+    accepted = accepted_keys(_address(detail)[:-1])
+    near = difflib.get_close_matches(str(detail["loc"][-1]), accepted, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"accepted: {', '.join(sorted(accepted))}"
+    return f"unknown key; {hint}"
+
+
+_INSIDE: Mapping[tuple[str, ...], type[BaseModel]] = {
+    (): Suite,
+    ("dataset",): DatasetSpec,
+    ("dataset", "sample"): SampleSpec,
+    ("prompts", "*"): PromptSpec,
+    ("prompts", "*", "messages", "*"): Turn,
+    ("prompts", "*", "examples"): ExamplesSpec,
+    ("models", "*"): ModelSpec,
+    ("models", "*", "price"): PriceSpec,
+    ("models", "*", "capabilities"): CapabilitiesSpec,
+    ("thinking", "*"): ThinkingSpec,
+    ("matrix", "exclude", "*"): ExcludeSpec,
+    ("matrix", "include", "*"): IncludeSpec,
+    ("matrix", "include", "*", "thinking"): ThinkingSpec,
+    ("overrides", "*"): OverrideSpec,
+}
+_NOT_FOR_PEOPLE = ("templates", "origin")
+
+
+def accepted_keys(address: Address) -> list[str]:
+    """The keys that may stand at an address, without those evalkit fills in itself."""
+    for pattern, section in _INSIDE.items():
+        if len(pattern) == len(address) and all(
+            want in ("*", part) for want, part in zip(pattern, address, strict=True)
+        ):
+            extra = ["extends"] if section is Suite else []
+            return [*(name for name in section.model_fields if name not in _NOT_FOR_PEOPLE), *extra]
+    field = Suite.model_fields.get(str(address[0])) if len(address) == 1 else None
+    kind = field.annotation if field else None
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return list(kind.model_fields)
+    return []

@@ -1,0 +1,97 @@
+"""Dataset files opened as text: packed or not, from standard input, in whatever encoding."""
+
+from __future__ import annotations
+
+import atexit
+import gzip
+import io
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, TextIO, cast
+
+from evalkit.errors import DatasetError
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read rows from, and the name people know it by."""
+
+    path: Path
+    shown: str
+    encoding: str = "utf-8"
+
+    @contextmanager
+    def text(self) -> Iterator[TextIO]:
+        """The file as text, unpacked, without a byte order mark, line ends as they are.
+
+        Raises DatasetError for what cannot be read, damaged packing, and text that is not in the
+        encoding, naming the line.
+        """
+        # utf-8-sig drops the byte order mark that spreadsheets write; newline="" is csv's wish and
+        # keeps newlines inside quoted cells as they are.
+        encoding = "utf-8-sig" if self.encoding.lower() in ("utf-8", "utf8") else self.encoding
+        try:
+            with self.binary() as raw:
+                yield io.TextIOWrapper(raw, encoding=encoding, newline="")
+        except UnicodeError as error:
+            raise self._undecodable() from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DatasetError(f"{self.shown}: the packed data is damaged: {error}") from error
+        except OSError as error:
+            raise DatasetError(
+                f"{self.shown}: cannot be read: {error.strerror or error}"
+            ) from error
+
+    @contextmanager
+    def binary(self) -> Iterator[IO[bytes]]:
+        """The file's bytes, unpacked where it begins like gzip or zstd."""
+        with self.path.open("rb") as file:
+            start = file.read(4)
+            file.seek(0)
+            if start.startswith(_GZIP):
+                with gzip.open(file) as unpacked:
+                    yield cast("IO[bytes]", unpacked)
+            elif start == _ZSTD:
+                import pyarrow as pa
+
+                with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as unpacked:
+                    yield io.BufferedReader(unpacked)
+            else:
+                yield file
+
+    def _undecodable(self) -> DatasetError:
+        """Which line is not in the encoding: read once more, since decoders work in chunks."""
+        with self.binary() as raw:
+            for number, line in enumerate(raw, 1):
+                try:
+                    line.decode(self.encoding)
+                except UnicodeDecodeError as error:
+                    told = f"byte 0x{line[error.start]:02x} is not {self.encoding}"
+                    hint = "Name the encoding, for example dataset.encoding: latin-1."
+                    if number == 1 and line.startswith(_UTF16):
+                        hint = "It begins like UTF-16: say dataset.encoding: utf-16."
+                    return DatasetError(f"{self.shown}:{number}: {told}", hint)
+        return DatasetError(f"{self.shown}: is not {self.encoding}", "Name dataset.encoding.")
+
+
+@cache
+def stdin_copy() -> Path:
+    """A copy of standard input, kept until evalkit ends: rows are read more than once."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DatasetError(
+            "stdin: nothing is piped in", "For example: cat rows.jsonl | evalkit plan suite.yaml"
+        )
+    with tempfile.NamedTemporaryFile(prefix="evalkit-stdin-", delete=False) as copy:
+        atexit.register(Path(copy.name).unlink, missing_ok=True)
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+    return Path(copy.name)

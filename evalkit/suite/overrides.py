@@ -1,0 +1,61 @@
+"""``--set a.b.0.c=value``: the command line's word on a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evalkit.errors import UsageError
+from evalkit.suite.layers import anchored
+from evalkit.suite.source import parse_value
+
+
+def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Set each ``path=value`` in the data; a path in a value is relative to the current folder.
+
+    Raises UsageError for one that is not ``path=value``, or leads nowhere.
+    """
+    for override in overrides:
+        _apply(data, override)
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    dotted, equals, text = override.partition("=")
+    parts = [part for part in dotted.strip().split(".") if part]
+    if not equals or not parts:
+        raise UsageError(
+            f"--set {override!r} is not path=value", "For example: --set dataset.limit=20"
+        )
+    try:
+        value = parse_value(text)
+    except yaml.YAMLError:
+        raise UsageError(f"--set {override!r}: the value is not valid YAML") from None
+    if isinstance(value, str) and (parts[-1] in ("path", "file") or parts == ["dataset"]):
+        value = anchored(value, Path.cwd())
+    at: Any = data
+    for part in parts[:-1]:
+        at = _descend(at, part, override)
+    last = parts[-1]
+    if isinstance(at, list):
+        at[_index(at, last, override)] = value
+    elif isinstance(at, dict):
+        at[last] = value
+    else:
+        raise UsageError(f"--set {override!r}: {'.'.join(parts[:-1])} holds a single value")
+
+
+def _descend(at: Any, part: str, override: str) -> Any:
+    if isinstance(at, list):
+        return at[_index(at, part, override)]
+    if isinstance(at, dict):
+        return at.setdefault(part, {})
+    raise UsageError(f"--set {override!r}: there is nothing inside a single value")
+
+
+def _index(items: list[Any], part: str, override: str) -> int:
+    if part.isdigit() and int(part) < len(items):
+        return int(part)
+    raise UsageError(f"--set {override!r}: {part!r} is no position in a list of {len(items)}")
