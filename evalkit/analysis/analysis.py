@@ -11,6 +11,7 @@ from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import case_scores, grade
 from evalkit.analysis.results import Analysis, VariantSummary
+from evalkit.analysis.slices import tag_differences
 from evalkit.analysis.summary import MAX_TAGS, Scored, summarise, tag_scores
 from evalkit.analysis.trials import Trials
 from evalkit.analysis.wording import as_percent, counted
@@ -28,7 +29,11 @@ def analyse(trials: Trials, options: Options) -> Analysis:
     leading = _leading(trials, options)
     baseline = _baseline(trials, options)
     summaries = summarise(trials, scored, options.confidence)
-    found = list(matches(trials.variants, baseline)) if baseline is not None else []
+    found = (
+        list(matches(trials.variants, baseline, options.by, trials.runs))
+        if baseline is not None
+        else []
+    )
     chosen = found[:MAX_COMPARISONS]
     lead = scored[leading] if leading is not None else None
     evidence = gather(trials, lead.graded, lead.cases, chosen) if lead else []
@@ -42,6 +47,8 @@ def analyse(trials: Trials, options: Options) -> Analysis:
         comparisons=compare(trials, leading, evidence, options) if leading else (),
         curves=thinking_curves(trials, lead, summaries, options) if lead else (),
         tags=tag_scores(trials, lead.cases, options.confidence) if lead else (),
+        tag_differences=tag_differences(trials, lead.cases, chosen, options) if lead else (),
+        seed=options.seed,
         warnings=(*_data_warnings(trials, found), *_missing_warnings(summaries)),
     )
 
@@ -79,6 +86,12 @@ def _data_warnings(trials: Trials, found: Sequence[Match]) -> Iterator[str]:
         )
     if len(found) > MAX_COMPARISONS:
         yield f"the first {MAX_COMPARISONS} of {len(found):,} comparisons are shown"
+    repeats = int(trials.is_repeat.sum())
+    if repeats:
+        yield (
+            f"{counted(repeats, 'sample')} came from the stored answer of another sample of the"
+            " same case: they count as one"
+        )
     if len(trials.cases.tags) > MAX_TAGS:
         yield f"scores are shown for {MAX_TAGS} of {len(trials.cases.tags):,} tags"
 

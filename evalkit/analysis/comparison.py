@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from evalkit.analysis.confounds import confounds
 from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS, Evidence
 from evalkit.analysis.options import Options
 from evalkit.analysis.results import Comparison, Verdict
@@ -18,23 +19,32 @@ from evalkit.analysis.trials import Trials
 from evalkit.analysis.wording import as_percent, counted
 from evalkit.stats.estimates import Estimate
 from evalkit.stats.multiplicity import holm
-from evalkit.stats.paired import Paired, difference_estimate, mcnemar_mid_p
+from evalkit.stats.paired import Paired, mcnemar_mid_p
 from evalkit.stats.permutation import DRAWS, is_exact, sign_flip_p
-from evalkit.stats.power import detectable_difference, needs_rows
+from evalkit.stats.power import detectable_difference, needs_rows, needs_samples
+from evalkit.stats.unpaired import Unpaired
 
+_PAIRING_LOST = (
+    "pairing was lost: fewer than half of the cases have both scores,"
+    " so two separate means are compared"
+)
 FEW_UNITS = 30
 """With fewer independent units, a verdict comes with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """A verdict and why. ``needs`` is None unless more cases could settle it."""
+    """A verdict and why. ``needs`` is None unless more cases could settle it.
+
+    ``samples`` is how many samples of every case would settle it, where cases have several.
+    """
 
     verdict: Verdict
     p_adjusted: float | None
     n_family: int
     needs: int | None
     is_fragile: bool
+    samples: int | None = None
 
 
 def compare(
@@ -59,47 +69,59 @@ def compare(
 
 def _decide(evidence: Evidence, others: Sequence[Evidence], options: Options) -> _Decision:
     """The verdict, with the p-values of the ``others`` against the same baseline."""
-    p_others = [other.paired.p_value() for other in others if other.paired]
+    p_others = [other.test.p_value() for other in others if other.test]
 
-    def adjusted(paired: Paired | None) -> float | None:
-        return holm([paired.p_value(), *p_others])[0] if paired else None
+    def adjusted(test: Paired | Unpaired | None) -> float | None:
+        return holm([test.p_value(), *p_others])[0] if test else None
 
-    def verdict_on(paired: Paired | None) -> Verdict:
-        return _verdict(paired, adjusted(paired), options)
+    def verdict_on(test: Paired | Unpaired | None) -> Verdict:
+        return _verdict(test, adjusted(test), options)
 
-    verdict = verdict_on(evidence.paired)
+    test = evidence.test
+    verdict = verdict_on(test)
     bounds = {verdict_on(evidence.worst), verdict_on(evidence.best)}
     if verdict != "too few" and not evidence.is_measured:
         verdict = "inconclusive"
     is_open = verdict == "inconclusive" and evidence.is_measured
     return _Decision(
         verdict=verdict,
-        p_adjusted=adjusted(evidence.paired),
+        p_adjusted=adjusted(test),
         n_family=1 + len(p_others),
-        needs=needs_rows(evidence.paired, options.margin) if is_open and evidence.paired else None,
+        needs=needs_rows(test, options.margin) if is_open and test else None,
+        samples=_samples(evidence, options) if is_open else None,
         is_fragile=evidence.is_measured and verdict != "too few" and bounds != {verdict},
     )
 
 
-def _verdict(paired: Paired | None, p_adjusted: float | None, options: Options) -> Verdict:
-    if paired is None or p_adjusted is None or paired.units < MIN_UNITS:
+def _samples(evidence: Evidence, options: Options) -> int | None:
+    if evidence.test is None or evidence.noise is None or evidence.within is None:
+        return None
+    return needs_samples(evidence.test, evidence.noise, evidence.within, options.margin)
+
+
+def _verdict(test: Paired | Unpaired | None, p_adjusted: float | None, options: Options) -> Verdict:
+    if test is None or p_adjusted is None or test.units < MIN_UNITS:
         return "too few"
-    if paired.is_equivalent(options.margin):
+    if test.is_equivalent(options.margin):
         return "equivalent"
     if p_adjusted < options.alpha:
-        return "superior" if paired.value > 0 else "inferior"
+        return "superior" if test.value > 0 else "inferior"
     return "inconclusive"
 
 
 def _comparison(
     trials: Trials, scorer: str, evidence: Evidence, decision: _Decision, options: Options
 ) -> Comparison:
-    paired = evidence.paired
-    difference = difference_estimate(evidence.values, evidence.clusters, options.confidence)
+    test = evidence.test
+    difference = evidence.difference(options.confidence)
+    confounded = tuple(confounds(trials, evidence.match))
     p_check, p_check_method = _check(evidence, options.seed)
     notes = (
+        *(f"confounded: {confound}" for confound in confounded),
+        *(() if evidence.is_paired else (_PAIRING_LOST,)),
         *_verdict_notes(evidence, difference, decision, options),
         *_missing_notes(evidence, decision),
+        *_pairing_notes(evidence),
     )
     return Comparison(
         scorer=scorer,
@@ -113,22 +135,28 @@ def _comparison(
         wins=int((evidence.values > 0).sum()),
         losses=int((evidence.values < 0).sum()),
         ties=int((evidence.values == 0).sum()),
-        p_value=paired.p_value() if paired else None,
+        p_value=test.p_value() if test else None,
         p_adjusted=decision.p_adjusted,
-        needs_cases=decision.needs or None,
+        needs_cases=None if options.is_whole_dataset else decision.needs or None,
         notes=notes,
         axis=evidence.match.axis,
         p_check=p_check,
         p_check_method=p_check_method,
-        detectable=detectable_difference(paired) if paired else None,
+        detectable=detectable_difference(test) if test else None,
         n_missing=sum(evidence.missing),
+        is_paired=evidence.is_paired,
+        needs_samples=decision.samples if options.is_whole_dataset and decision.needs else None,
+        n_identical=evidence.n_identical,
+        elapsed_s=evidence.elapsed_s,
+        cost_usd=evidence.cost_usd,
+        confounds=confounded,
     )
 
 
 def _check(evidence: Evidence, seed: int) -> tuple[float | None, str | None]:
     """A p-value by another method, and its name."""
-    paired = evidence.paired
-    if paired is None:
+    paired = evidence.test
+    if not isinstance(paired, Paired):
         return None, None
     if paired.is_plain:
         return mcnemar_mid_p(round(paired.gains), round(paired.losses)), "McNemar mid-p"
@@ -156,8 +184,34 @@ def _verdict_notes(
         yield "by more than the margin"
     if decision.needs is not None and omits_zero:
         yield f"significant alone, but not as one of {counted(decision.n_family, 'comparison')}"
+    if decision.needs and options.is_whole_dataset:
+        yield _beyond_the_dataset(evidence, decision)
     if decision.needs == 0:
         yield "cases enough for this margin, but the difference lies too close to it"
+
+
+def _beyond_the_dataset(evidence: Evidence, decision: _Decision) -> str:
+    """What could settle an open comparison when there are no more cases."""
+    if decision.samples is not None:
+        return (
+            f"the dataset has no more cases: about {counted(decision.samples, 'sample')} of each"
+            " would settle it"
+        )
+    about = counted(decision.needs or 0, "more case")
+    if evidence.noise is None:
+        return f"the dataset has no more cases and it needs about {about}; several samples may help"
+    return f"cannot be settled with this dataset at any number of samples: needs about {about}"
+
+
+def _pairing_notes(evidence: Evidence) -> Iterator[str]:
+    if evidence.n_unpaired:
+        fate = "left out" if evidence.is_paired else "counted on its side"
+        yield f"{counted(evidence.n_unpaired, 'case')} scored in one variant only, {fate}"
+    if evidence.n_identical:
+        yield (
+            f"{counted(evidence.n_identical, 'case')} with one stored answer for both:"
+            " no difference there by construction"
+        )
 
 
 def _missing_notes(evidence: Evidence, decision: _Decision) -> Iterator[str]:
@@ -173,10 +227,6 @@ def _missing_notes(evidence: Evidence, decision: _Decision) -> Iterator[str]:
         yield f"fragile: the verdict depends on {counted(missing, 'missing trial')}"
     if sum(evidence.model_errors):
         yield f"{_of_both(evidence.model_errors, 'model error')} counted as 0"
-    if evidence.n_unpaired:
-        yield f"{counted(evidence.n_unpaired, 'case')} scored in one variant only, left out"
-    if evidence.n_unpaired > len(evidence.values):
-        yield "fewer than half of the cases could be paired"
 
 
 def _of_both(counts: tuple[int, int], noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Two variants paired by case: what a verdict about them can rest on."""
+"""Two variants held against each other by case: what a verdict about them can rest on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from evalkit.analysis.matching import Match
 from evalkit.analysis.outcomes import CaseScores, Graded
 from evalkit.analysis.trials import Cases, Trials
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
-from evalkit.stats.paired import Paired, pair
+from evalkit.stats.estimates import Estimate, mean_estimate
+from evalkit.stats.paired import Paired, difference_estimate, pair
+from evalkit.stats.ratios import amount_estimate
+from evalkit.stats.unpaired import Unpaired, unpaired
 
 MIN_UNITS = 10
 """With fewer independent units there is no verdict."""
@@ -25,25 +28,45 @@ _ROUNDING = 1e-12
 class Evidence:
     """Candidate minus baseline, case by case, and what is missing from it.
 
-    ``paired`` is None with fewer than two independent units. ``worst`` and ``best`` take every
-    missing sample at its worst and best for the candidate. Counts are of trials, baseline first.
+    ``test`` is what decides: None with fewer than two independent units, unpaired where fewer than
+    half of the cases have both scores. ``worst`` and ``best`` take every missing sample at its
+    worst and best for the candidate. Counts are of trials, baseline first. ``noise`` is the part
+    of a difference's variance that more samples would remove, ``within`` the variance of one
+    sample of both together (None: every case has one sample). ``n_identical`` counts cases on
+    which both hold one stored answer.
     """
 
     match: Match
     values: FloatArray
     clusters: IntArray | None
-    paired: Paired | None
-    worst: Paired | None
-    best: Paired | None
+    test: Paired | Unpaired | None
+    worst: Paired | Unpaired | None
+    best: Paired | Unpaired | None
     n_unpaired: int
     recorded: tuple[int, int]
     missing: tuple[int, int]
     model_errors: tuple[int, int]
+    elapsed_s: Estimate | None = None
+    cost_usd: Estimate | None = None
+    noise: float | None = None
+    within: float | None = None
+    n_identical: int = 0
 
     @property
     def units(self) -> int:
-        """Independent units with both scores."""
-        return self.paired.units if self.paired else min(1, len(self.values))
+        """Independent units with both scores (or, unpaired, with the rarer one)."""
+        return self.test.units if self.test else min(1, len(self.values))
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether at least half of the cases that have a score have both."""
+        return self.n_unpaired <= len(self.values)
+
+    def difference(self, confidence: float) -> Estimate:
+        """The difference with its interval, by the method that decides."""
+        if isinstance(self.test, Unpaired):
+            return self.test.estimate(confidence)
+        return difference_estimate(self.values, self.clusters, confidence)
 
     @property
     def is_measured(self) -> bool:
@@ -62,30 +85,93 @@ def gather(
     recorded = _by_variant(trials, everything)
     missing = _by_variant(trials, graded.is_missing)
     model_errors = _by_variant(trials, trials.is_model_error)
+    elapsed, cost = (
+        trials.case_means(np.where(trials.is_answered, trials.numbers[name], np.nan))
+        for name in ("elapsed_s", "cost_usd")
+    )
     found: list[Evidence] = []
     for match in matches:
         old, new = match.baseline, match.candidate
         values, clusters = differences(trials.cases, scores.mean[new], scores.mean[old])
-        paired = worst = best = pair(values, clusters)
+        n_unpaired = int((np.isnan(scores.mean[old]) != np.isnan(scores.mean[new])).sum())
+        decide = _paired if n_unpaired <= len(values) else _unpaired
+        test = worst = best = decide(trials.cases, scores.mean[new], scores.mean[old])
         if missing[old] or missing[new]:
-            worst = pair(*differences(trials.cases, scores.low[new], scores.high[old]))
-            best = pair(*differences(trials.cases, scores.high[new], scores.low[old]))
-        has_one = np.isnan(scores.mean[old]) != np.isnan(scores.mean[new])
+            worst = decide(trials.cases, scores.low[new], scores.high[old])
+            best = decide(trials.cases, scores.high[new], scores.low[old])
+        noise, within = _sampling_noise(scores, new, old)
         found.append(
             Evidence(
                 match=match,
                 values=values,
                 clusters=clusters,
-                paired=paired,
+                test=test,
                 worst=worst,
                 best=best,
-                n_unpaired=int(has_one.sum()),
+                n_unpaired=n_unpaired,
                 recorded=(recorded[old], recorded[new]),
                 missing=(missing[old], missing[new]),
                 model_errors=(model_errors[old], model_errors[new]),
+                elapsed_s=_amount(trials.cases, elapsed[new], elapsed[old]),
+                cost_usd=_amount(trials.cases, cost[new], cost[old]),
+                noise=noise,
+                within=within,
+                n_identical=_identical(trials, new, old),
             )
         )
     return found
+
+
+def _paired(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Paired | None:
+    return pair(*differences(cases, candidate, baseline))
+
+
+def _unpaired(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Unpaired | None:
+    means = []
+    for scores in (candidate, baseline):
+        known = ~np.isnan(scores)
+        clusters = None if cases.clusters is None else cases.clusters[known]
+        means.append(mean_estimate(np.clip(scores[known], 0.0, 1.0), clusters))
+    return unpaired(*means)
+
+
+def _amount(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Estimate | None:
+    """The mean difference of an amount on the cases that have both; None where none has."""
+    both = ~np.isnan(candidate) & ~np.isnan(baseline)
+    if not both.any():
+        return None
+    clusters = None if cases.clusters is None else cases.clusters[both]
+    return amount_estimate(candidate[both] - baseline[both], clusters)
+
+
+def _sampling_noise(scores: CaseScores, new: int, old: int) -> tuple[float | None, float | None]:
+    noise = within = 0.0
+    for row in (new, old):
+        spread, k = scores.within[row], scores.samples[row]
+        if np.isnan(spread).all():
+            return None, None
+        mean = float(np.nanmean(spread))
+        seen = k > 0
+        noise += float((np.where(np.isnan(spread), mean, spread)[seen] / k[seen]).mean())
+        within += mean
+    return noise, within
+
+
+def _identical(trials: Trials, new: int, old: int) -> int:
+    """On how many cases both variants hold the same stored answers and no others."""
+    if (trials.shared < 0).all():
+        return 0
+    held: list[dict[int, set[int]]] = []
+    for row in (new, old):
+        rows = np.flatnonzero((trials.variant == row) & trials.is_answered)
+        of_case: dict[int, set[int]] = {}
+        for case, answer in zip(
+            trials.case[rows].tolist(), trials.shared[rows].tolist(), strict=True
+        ):
+            of_case.setdefault(case, set()).add(answer)
+        held.append(of_case)
+    one, other = held
+    return sum(answers == other.get(case) and -1 not in answers for case, answers in one.items())
 
 
 def differences(

@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evalkit.analysis.options import By
 from evalkit.analysis.results import Axis
-from evalkit.types import Variant
+from evalkit.types import Thinking, Variant
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Two variants, by position, that differ in one ``axis`` only."""
+    """Two variants, by position, that differ in one ``axis`` only (None: in whatever they do)."""
 
     baseline: int
     candidate: int
-    axis: Axis
+    axis: Axis | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    prompt: str
+    model: str
+    thinking: Thinking
+    run: str
+
+
+_SHARED: dict[Axis, Callable[[_Arm], Hashable]] = {
+    "thinking": lambda one: (one.run, one.prompt, one.model),
+    "prompt": lambda one: (one.run, one.model, one.thinking),
+    "model": lambda one: (one.run, one.prompt, one.thinking),
+    "run": lambda one: (one.prompt, one.model, one.thinking),
+}
+"""What two variants have in common that differ in one axis."""
 
 
 def default_baseline(variants: Sequence[Variant]) -> int:
@@ -28,29 +46,48 @@ def default_baseline(variants: Sequence[Variant]) -> int:
     return 0
 
 
-def matches(variants: Sequence[Variant], baseline: int) -> Iterator[Match]:
-    """All pairs that differ in one axis, each against the baseline's value on that axis.
-
-    Thinking settings come first, then prompts, then models. Where a group lacks the baseline's
-    value, thinking off stands in for it, else the group's first variant.
-    """
-    wanted = variants[baseline]
-    yield from _along("thinking", lambda one: (one.prompt, one.model), variants, wanted)
-    yield from _along("prompt", lambda one: (one.model, one.thinking), variants, wanted)
-    yield from _along("model", lambda one: (one.prompt, one.thinking), variants, wanted)
+def run_name(model: str, run: str) -> str:
+    """What a model is called where several runs are compared: ``claude-haiku-4-5@3f21bc``."""
+    return f"{model}@{run}"
 
 
-def _along(
-    axis: Axis,
-    group_of: Callable[[Variant], Hashable],
+def matches(
     variants: Sequence[Variant],
-    wanted: Variant,
+    baseline: int,
+    by: By | None = None,
+    runs: Sequence[str] = (),
 ) -> Iterator[Match]:
+    """Pairs of variants, each against the baseline's value on the axis they differ in.
+
+    ``by`` names the axis; ``variant`` holds all against the baseline, None takes every axis in
+    turn: thinking settings first, then prompts, then models; with several ``runs`` (one label a
+    variant) the same variant in two runs, or all against the baseline if no variant is in two.
+    Where a group lacks the baseline's value, thinking off stands in for it, else its first.
+    """
+    arms = [
+        _Arm(one.prompt, one.model.removesuffix(f"@{run}") if run else one.model, one.thinking, run)
+        for one, run in zip(variants, runs or [""] * len(variants), strict=True)
+    ]
+    if by == "variant":
+        others = (one for one in range(len(arms)) if one != baseline)
+        yield from (Match(baseline, one, None) for one in others)
+        return
+    axes: tuple[Axis, ...] = ("thinking", "prompt", "model")
+    if by is not None or len(set(runs)) > 1:
+        axes = (by or "run",)
+    found = [match for axis in axes for match in _along(axis, arms, arms[baseline])]
+    if found or by is not None:
+        yield from found
+    elif len(arms) > 1:
+        yield from matches(variants, baseline, "variant")
+
+
+def _along(axis: Axis, arms: Sequence[_Arm], wanted: _Arm) -> Iterator[Match]:
     groups: dict[Hashable, list[int]] = {}
-    for position, variant in enumerate(variants):
-        groups.setdefault(group_of(variant), []).append(position)
+    for position, arm in enumerate(arms):
+        groups.setdefault(_SHARED[axis](arm), []).append(position)
     for members in groups.values():
-        same = [one for one in members if getattr(variants[one], axis) == getattr(wanted, axis)]
-        off = [one for one in members if variants[one].thinking.mode == "off"]
+        same = [one for one in members if getattr(arms[one], axis) == getattr(wanted, axis)]
+        off = [one for one in members if arms[one].thinking.mode == "off"]
         reference = (same or off or members)[0]
         yield from (Match(reference, one, axis) for one in members if one != reference)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+By = Literal["thinking", "prompt", "model", "variant", "run"]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to analyse a run. ``seed`` (derived from the run's id) drives every random step.
 
+    ``by`` says what shall differ in a comparison (None: each axis in turn; ``variant``: anything).
     ``margin`` is the difference of scores that does not matter; ``leading_scorer`` and
-    ``baseline`` (a variant's key) are chosen from the run where None. Raises ``ValueError`` for a
-    margin or confidence that is not between 0 and 1.
+    ``baseline`` (a variant's key) are chosen from the run where None. ``is_whole_dataset``: there
+    are no more cases to be had. Raises ``ValueError`` for a margin or confidence that is not
+    between 0 and 1.
     """
 
     seed: int
@@ -19,6 +24,8 @@ class Options:
     confidence: float = 0.95
     leading_scorer: str | None = None
     baseline: str | None = None
+    by: By | None = None
+    is_whole_dataset: bool = False
 
     def __post_init__(self) -> None:
         for name in ("margin", "confidence"):

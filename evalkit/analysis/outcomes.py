@@ -41,13 +41,16 @@ class CaseScores:
     """Scores by variant and case, the samples of a case averaged; nan where there is none.
 
     ``low`` and ``high`` take every missing sample for 0 and for 1; ``answered`` leaves model
-    errors out instead of counting them as 0.
+    errors out instead of counting them as 0. ``samples`` counts the different answers behind a
+    mean, ``within`` is their variance (nan with fewer than two).
     """
 
     mean: FloatArray
     low: FloatArray
     high: FloatArray
     answered: FloatArray
+    samples: IntArray
+    within: FloatArray
 
 
 def grade(trials: Trials, scorer: str) -> Graded:
@@ -99,9 +102,27 @@ def count_outcomes(trials: Trials, graded: Graded, variant: int) -> dict[Outcome
 def case_scores(trials: Trials, graded: Graded) -> CaseScores:
     """Average the samples of each case."""
     missing = graded.is_missing
+    samples, within = _spread(trials, graded)
     return CaseScores(
+        samples=samples,
+        within=within,
         mean=trials.case_means(graded.score),
         low=trials.case_means(np.where(missing, 0.0, graded.score)),
         high=trials.case_means(np.where(missing, 1.0, graded.score)),
         answered=trials.case_means(np.where(trials.is_model_error, np.nan, graded.score)),
     )
+
+
+def _spread(trials: Trials, graded: Graded) -> tuple[IntArray, FloatArray]:
+    """How many different answers each case has, and the variance of their scores."""
+    known = ~graded.is_missing & ~trials.is_repeat
+    count = trials.tally(known.astype(np.float64))
+    within = np.full(count.shape, np.nan)
+    if count.max(initial=0) >= 2:
+        score = np.where(known, graded.score, 0.0)
+        total, squares = trials.tally(score), trials.tally(score**2)
+        several = count >= 2
+        n = count[several]
+        apart = squares[several] - total[several] ** 2 / n
+        within[several] = np.maximum(apart, 0.0) / (n - 1)
+    return count.astype(np.int64), within

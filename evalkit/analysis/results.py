@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from evalkit.stats.estimates import Estimate
 from evalkit.types import Thinking
+
+if TYPE_CHECKING:
+    from evalkit.stats.sampling import VarianceSplit
 
 OutcomeClass = Literal[
     "right",
@@ -35,7 +38,17 @@ OUTCOME_CLASSES: tuple[OutcomeClass, ...] = (
 )
 
 Verdict = Literal["superior", "inferior", "equivalent", "inconclusive", "too few"]
-Axis = Literal["thinking", "prompt", "model"]
+Axis = Literal["thinking", "prompt", "model", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMetric:
+    """pass@k, pass^k or majority@k; ``n_left_out`` cases have fewer than ``k`` samples."""
+
+    name: Literal["pass@k", "pass^k", "majority@k"]
+    k: int
+    value: Estimate
+    n_left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,10 @@ class ScoreSummary:
     """One scorer on one variant. ``outcomes`` adds up to the number of trials asked.
 
     In ``mean`` a model error counts as 0 and an infrastructure error is missing; ``answered_only``
-    leaves both out, ``bounds`` are the means with everything missing at 0 and at 1.
+    leaves both out, ``bounds`` are the means with everything missing at 0 and at 1. ``samples``
+    and ``variance`` need several samples of a case; ``samples_range`` is the fewest and the most
+    that a case has. ``detectable`` is the smallest distance from a fixed value that 80 % of such
+    runs would find.
     """
 
     scorer: str
@@ -53,11 +69,20 @@ class ScoreSummary:
     answered_only: float | None = None
     bounds: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    samples: tuple[SampleMetric, ...] = ()
+    samples_range: tuple[int, int] | None = None
+    variance: VarianceSplit | None = None
+    detectable: float | None = None
+    cost_per_right: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VariantSummary:
-    """One variant: scores, cost, time and tokens. Means and quantiles are over answered trials."""
+    """One variant: scores, cost, time and tokens. Means and quantiles are over answered trials.
+
+    Three clocks stand apart: ``queued`` (waiting for room), ``backoff`` (waiting after errors) and
+    ``elapsed`` (in service, the only one that speeds are compared by).
+    """
 
     variant: str
     prompt: str
@@ -79,6 +104,12 @@ class VariantSummary:
     thinking_tokens_mean: float | None = None
     thinking_chars_mean: float | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
+    elapsed_p50: Estimate | None = None
+    elapsed_p95: Estimate | None = None
+    queued_p50_s: float | None = None
+    backoff_mean_s: float | None = None
+    cost_each: Estimate | None = None
+    n_repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +120,11 @@ class Comparison:
     ``axis`` is what the two differ in (None: in more than one thing). ``p_value`` belongs to the
     interval and decides; ``p_check`` comes from another method, named in ``p_check_method``.
     ``detectable`` is the smallest true difference that would be found in 80 % of such runs.
-    ``n_missing`` counts the trials of both that no score could be had for.
+    ``n_missing`` counts the trials of both that no score could be had for. ``needs_samples`` is how
+    many samples of every case would settle it where there are no more cases; ``n_identical`` counts
+    the cases on which both hold one and the same stored answer. ``elapsed_s`` (service time) and
+    ``cost_usd`` are mean differences an answer, on the same cases; ``confounds`` names what differs
+    besides the axis.
     """
 
     scorer: str
@@ -112,6 +147,12 @@ class Comparison:
     p_check_method: str | None = None
     detectable: float | None = None
     n_missing: int = 0
+    is_paired: bool = True
+    needs_samples: int | None = None
+    n_identical: int = 0
+    elapsed_s: Estimate | None = None
+    cost_usd: Estimate | None = None
+    confounds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +200,24 @@ class TagScore:
 
 
 @dataclass(frozen=True, slots=True)
+class TagDifference:
+    """A comparison on the cases of one tag.
+
+    ``p_adjusted`` is Benjamini and Hochberg's over all of them; ``is_finding``: below 10 %.
+    """
+
+    tag: str
+    baseline: str
+    candidate: str
+    difference: Estimate
+    p_value: float
+    p_adjusted: float
+    is_finding: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
-    """Everything concluded about one run on one leading scorer."""
+    """Everything concluded about one run, or several together, on one leading scorer."""
 
     scorers: tuple[str, ...]
     leading_scorer: str | None
@@ -172,3 +229,5 @@ class Analysis:
     curves: tuple[ThinkingCurve, ...]
     tags: tuple[TagScore, ...] = ()
     warnings: tuple[str, ...] = ()
+    tag_differences: tuple[TagDifference, ...] = ()
+    seed: int | None = None

@@ -9,10 +9,14 @@ import numpy as np
 
 from evalkit.analysis.outcomes import CaseScores, Graded, count_outcomes
 from evalkit.analysis.results import OutcomeClass, ScoreSummary, TagScore, VariantSummary
+from evalkit.analysis.samples import case_variance, sample_metrics
 from evalkit.analysis.trials import Coded, Trials
 from evalkit.analysis.wording import counted
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate, quantile
+from evalkit.stats.power import detectable_distance
+from evalkit.stats.quantiles import quantile_estimate
+from evalkit.stats.ratios import amount_estimate, ratio_estimate
 
 MAX_TAGS = 100
 """Scores are given for so many tags, those of the most cases."""
@@ -83,6 +87,12 @@ def _variant_summary(
         thinking_tokens_mean=_mean(trials.numbers["thinking_tokens"][answered]),
         thinking_chars_mean=_mean(trials.numbers["thinking_chars"][answered]),
         failures=_tally(trials.failure, failed),
+        elapsed_p50=_quantile_estimate(trials, answered, 0.5, confidence),
+        elapsed_p95=_quantile_estimate(trials, answered, 0.95, confidence),
+        queued_p50_s=_quantile(trials, "queued_s", is_ours, 0.5),
+        backoff_mean_s=_mean(trials.numbers["backoff_s"][is_ours]),
+        cost_each=_amount(trials, "cost_usd", answered, confidence),
+        n_repeats=int((is_ours & trials.is_repeat).sum()),
     )
 
 
@@ -93,9 +103,10 @@ def _score_summary(
     outcomes = count_outcomes(trials, graded, row)
     low, high = _mean(cases.low[row]), _mean(cases.high[row])
     all_cases = np.arange(len(trials.cases.ids))
+    mean = _case_mean(trials, cases.mean[row], all_cases, confidence)
     return ScoreSummary(
         scorer=graded.scorer,
-        mean=_case_mean(trials, cases.mean[row], all_cases, confidence),
+        mean=mean,
         outcomes=outcomes,
         cost_per_right_usd=(
             None if cost is None or not outcomes["right"] else cost / outcomes["right"]
@@ -103,6 +114,35 @@ def _score_summary(
         answered_only=_mean(cases.answered[row]),
         bounds=None if low is None or high is None else (low, high),
         notes=tuple(_notes(outcomes)),
+        samples=tuple(sample_metrics(trials, graded, cases, row, confidence)),
+        samples_range=_samples_range(cases, row),
+        variance=case_variance(cases, row),
+        detectable=detectable_distance(mean),
+        cost_per_right=None if cost is None else _cost_per_right(trials, graded, row, confidence),
+    )
+
+
+def _samples_range(cases: CaseScores, row: int) -> tuple[int, int] | None:
+    """The fewest and the most different answers of a case that has any."""
+    seen = cases.samples[row][cases.samples[row] > 0]
+    return (int(seen.min()), int(seen.max())) if len(seen) else None
+
+
+def _cost_per_right(trials: Trials, graded: Graded, row: int, confidence: float) -> Estimate | None:
+    """Dollars for each right answer, a ratio over cases with Fieller's interval."""
+    rows = (trials.variant == row) & ~np.isnan(trials.numbers["cost_usd"])
+    n_cases = len(trials.cases.ids)
+    places = trials.case[rows]
+    asked = np.bincount(places, minlength=n_cases) > 0
+    paid = trials.numbers["cost_usd"][rows]
+    cost = np.bincount(places, weights=paid, minlength=n_cases).astype(np.float64)
+    right = np.bincount(trials.case[rows & (graded.score == 1)], minlength=n_cases)
+    clusters = trials.cases.clusters
+    return ratio_estimate(
+        cost[asked],
+        right[asked].astype(np.float64),
+        None if clusters is None else clusters[asked],
+        confidence,
     )
 
 
@@ -134,6 +174,24 @@ def _mean(values: FloatArray) -> float | None:
 def _quantile(trials: Trials, number: str, rows: BoolArray, share: float) -> float | None:
     values = trials.numbers[number][rows]
     return quantile(values[~np.isnan(values)], share)
+
+
+def _quantile_estimate(
+    trials: Trials, rows: BoolArray, share: float, confidence: float
+) -> Estimate | None:
+    """A quantile of service time with its interval over independent units."""
+    known = rows & ~np.isnan(trials.numbers["elapsed_s"])
+    if not known.any():
+        return None
+    times = trials.numbers["elapsed_s"][known]
+    return quantile_estimate(times, share, trials.units(known), confidence)
+
+
+def _amount(trials: Trials, number: str, rows: BoolArray, confidence: float) -> Estimate | None:
+    known = rows & ~np.isnan(trials.numbers[number])
+    if not known.any():
+        return None
+    return amount_estimate(trials.numbers[number][known], trials.units(known), confidence)
 
 
 def _tally(column: Coded, rows: BoolArray) -> dict[str, int]:

@@ -22,7 +22,10 @@ TRUNCATED = ("max_tokens", "model_context_window_exceeded")
 REFUSED = "refusal"
 
 _INPUT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
-_NUMBERS = ("output_tokens", "thinking_tokens", "cost_usd", "first_token_s", "elapsed_s")
+_NUMBERS = (
+    *("output_tokens", "thinking_tokens", "cost_usd"),
+    *("first_token_s", "elapsed_s", "queued_s", "backoff_s"),
+)
 
 COLUMNS = (
     "trial_key",
@@ -36,6 +39,8 @@ COLUMNS = (
     "thinking_text",
     "redacted_block_count",
     "error_kind",
+    "source",
+    "message_id",
     *_INPUT,
     *_NUMBERS,
 )
@@ -72,6 +77,9 @@ class Trials:
     many trials each variant was to have. The flags speak of answered trials, except
     ``is_model_error``, which tells failed ones apart. ``numbers`` hold nan for unknown;
     ``values`` and ``answers`` are each scorer's grade (nan: none) and what it read out.
+    ``shared`` names the stored answer a trial was served from or that served others, -1 for one of
+    its own. ``runs`` says of each variant which run it comes from, where there are several;
+    ``traits`` what it was asked with (``temperature: 0``), in words.
     """
 
     variants: tuple[Variant, ...]
@@ -91,6 +99,27 @@ class Trials:
     numbers: Mapping[str, FloatArray]
     values: Mapping[str, FloatArray]
     answers: Mapping[str, Coded]
+    shared: IntArray
+    runs: tuple[str, ...] = ()
+    traits: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def is_repeat(self) -> BoolArray:
+        """Samples that are the very answer of an earlier sample of their case and variant."""
+        flags = np.zeros(len(self.shared), dtype=np.bool_)
+        found = np.flatnonzero(self.shared >= 0)
+        place = self.variant[found] * len(self.cases.ids) + self.case[found]
+        names = int(self.shared.max(initial=-1)) + 1
+        _, first = np.unique(place * names + self.shared[found], return_index=True)
+        flags[found] = True
+        flags[found[first]] = False
+        return flags
+
+    def units(self, rows: BoolArray) -> IntArray | None:
+        """What makes these trials independent: cluster or, with several samples, case."""
+        if self.cases.clusters is not None:
+            return self.cases.clusters[self.case[rows]]
+        return self.case[rows] if self.sample.max(initial=0) > 0 else None
 
     @property
     def scorers(self) -> tuple[str, ...]:
@@ -152,6 +181,7 @@ def read_trials(
         numbers=_numbers(responses),
         values={name: _joined_values(responses, table) for name, table in scores.items()},
         answers={name: _joined_answers(responses, table) for name, table in scores.items()},
+        shared=_shared(responses),
     )
 
 
@@ -170,6 +200,13 @@ def _cases(table: pa.Table, ids: Sequence[str]) -> Cases:
     for code in sorted(range(len(tag.names)), key=tag.names.__getitem__):
         tags[tag.names[code]] = np.unique(carrier[tag.codes == code])
     return Cases(tuple(ids), clusters, tags, largest)
+
+
+def _shared(responses: pa.Table) -> IntArray:
+    """Which answer of the cache a trial holds; -1 for all where nothing came from a cache."""
+    if not pc.any(pc.equal(responses["source"], "cache")).as_py():
+        return np.full(responses.num_rows, -1, dtype=np.int64)
+    return _coded(responses["message_id"]).codes
 
 
 def _thought(responses: pa.Table) -> BoolArray:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from math import ceil, sqrt
 
 from evalkit.stats.distributions import normal_quantile
-from evalkit.stats.estimates import wilson
+from evalkit.stats.estimates import Estimate, wilson
 from evalkit.stats.paired import Paired
+from evalkit.stats.unpaired import Unpaired
 
 CAUTION = 0.80
 """One-sided confidence of the discordance that planning reckons with."""
@@ -29,13 +30,15 @@ def detectable_effect(row_variance: float, rows: float, alpha: float, power: flo
     return sqrt(rows_for(1.0, row_variance, alpha, power) / rows)
 
 
-def cautious_row_variance(paired: Paired) -> float:
+def cautious_row_variance(paired: Paired | Unpaired) -> float:
     """The variance of one row's difference, never 0.
 
     For plain 0/1 rows the upper limit of the discordance, so that "0 of 30 disagree" promises
     nothing; likewise for other rows that do not vary at all. Else as observed, clusters included.
     """
     limit = normal_quantile(CAUTION)
+    if isinstance(paired, Unpaired):
+        return max(paired.row_variance(), wilson(0.0, paired.units, limit)[1])
     if paired.is_plain:
         return wilson((paired.gains + paired.losses) / paired.n, paired.n, limit)[1]
     if paired.variance == 0:
@@ -43,7 +46,7 @@ def cautious_row_variance(paired: Paired) -> float:
     return paired.variance * paired.n
 
 
-def needs_rows(paired: Paired, margin: float) -> int:
+def needs_rows(paired: Paired | Unpaired, margin: float) -> int:
     """How many more rows would settle a comparison with this ``margin``; 0: enough already.
 
     At that size equivalence is found with 80 % power if there is no difference, and a difference
@@ -53,7 +56,29 @@ def needs_rows(paired: Paired, margin: float) -> int:
     return max(0, ceil(wanted) - paired.n)
 
 
-def detectable_difference(paired: Paired) -> float:
+def detectable_difference(paired: Paired | Unpaired) -> float:
     """The smallest true difference found with 80 % power at a two-sided 5 %; at most 1."""
     effect = detectable_effect(cautious_row_variance(paired), paired.n, alpha=0.025, power=0.80)
     return min(1.0, effect)
+
+
+def needs_samples(
+    paired: Paired | Unpaired, noise: float, within: float, margin: float
+) -> int | None:
+    """How many samples of each row would settle a comparison on the rows there are.
+
+    ``noise`` is the part of a row difference's variance that more samples would remove, ``within``
+    the two arms' variances of one sample together. None where the rest is too much by itself.
+    """
+    between = max(0.0, cautious_row_variance(paired) - noise)
+    room = paired.n / rows_for(margin, 1.0, alpha=0.05, power=0.90) - between
+    return max(1, ceil(within / room)) if room > 0 else None
+
+
+def detectable_distance(mean: Estimate) -> float | None:
+    """The smallest distance of a mean from a fixed value found with 80 % power at two-sided 5 %."""
+    if mean.se is None or mean.n_eff is None:
+        return None
+    limit = wilson(0.0, mean.n_eff, normal_quantile(CAUTION))[1]
+    variance = mean.se**2 if mean.se > 0 else limit / mean.n_eff
+    return min(1.0, detectable_effect(variance, 1.0, alpha=0.025, power=0.80))

@@ -21,14 +21,9 @@ def quantile_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int 
     has an upper limit from 72 values up.
     """
     tail = (1 - confidence) / 2
-    ranks = np.arange(1, n + 1, dtype=np.float64)
-    below = special.bdtr(ranks - 1, n, share)
-    lower = np.flatnonzero(below <= tail)
-    upper = np.flatnonzero(1 - below <= tail)
-    return (
-        int(lower[-1]) + 1 if len(lower) else None,
-        int(upper[0]) + 1 if len(upper) else None,
-    )
+    lower = _first(n, lambda rank: special.bdtr(rank, n, share) > tail)
+    upper = 1 + _first(n, lambda rank: 1 - special.bdtr(rank, n, share) <= tail)
+    return lower or None, upper if upper <= n else None
 
 
 def quantile_estimate(

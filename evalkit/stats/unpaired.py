@@ -29,6 +29,11 @@ class Unpaired:
         return _known(self.candidate.value) - _known(self.baseline.value)
 
     @property
+    def n(self) -> int:
+        """Rows of the side that has fewer: what a margin's size is reckoned by."""
+        return min(self.candidate.n, self.baseline.n)
+
+    @property
     def units(self) -> int:
         """Independent units of the side that has fewer."""
         return min(self.candidate.units, self.baseline.units)

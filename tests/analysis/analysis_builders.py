@@ -91,6 +91,7 @@ def _row(one: Variant, case: str, sample: int, grade: Any) -> Row:
         "input_tokens": 20,
         "output_tokens": 10,
         "elapsed_s": 1.0,
+        "source": "api",
         "value": grade,
         "answer": None,
     }

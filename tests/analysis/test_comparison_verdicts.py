@@ -219,7 +219,83 @@ def test_pairing_lost_is_said() -> None:
     new = [0.0] * 15 + [1.0] * 20
     comparison = compared(old, new)
     assert (comparison.n_pairs, comparison.n_unpaired) == (15, 20)
-    assert comparison.notes[-1] == "fewer than half of the cases could be paired"
+    assert not comparison.is_paired
+    assert comparison.notes[0].startswith("pairing was lost")
+    assert comparison.notes[-1] == "20 cases scored in one variant only, counted on its side"
+
+
+def test_without_pairing_two_means_are_compared() -> None:
+    # Newcombe 1998, Statistics in Medicine 17:873, table II: 48/80 against 56/70.
+    old = [1.0] * 56 + [0.0] * 14 + ["not_run"] * 80
+    new = ["not_run"] * 70 + [1.0] * 48 + [0.0] * 32
+    comparison = compared(old, new)
+    assert comparison.verdict == "inferior"
+    assert comparison.difference.method == "Newcombe, unpaired"
+    assert comparison.difference.low == pytest.approx(-0.333872654037, abs=1e-9)
+    assert comparison.difference.high == pytest.approx(-0.0524314724024, abs=1e-9)
+    assert comparison.p_check is None
+    assert comparison.p_value is not None
+    assert 0.001 < comparison.p_value < 0.05
+
+
+def test_a_dataset_used_up_names_the_samples_that_would_do() -> None:
+    rng = np.random.default_rng(4)
+    whole = replace(OPTIONS, is_whole_dataset=True)
+    p = np.repeat(rng.choice([0.3, 0.9], 700), 2)
+    old, new = ((rng.random(1_400) < p).astype(float).tolist() for _ in range(2))
+    comparison = compared(old, new, whole, samples=2)
+    assert comparison.verdict == "inconclusive"
+    assert comparison.needs_cases is None
+    # Within a case: 0.15 each on average, so 2 x 0.15 / k x 8.56 / 0.02² = 700 at k = 9.2.
+    assert comparison.needs_samples in (7, 8, 9, 10, 11)
+    assert f"about {comparison.needs_samples} samples of each" in " ".join(comparison.notes)
+
+
+def test_a_dataset_too_small_at_any_number_of_samples() -> None:
+    whole = replace(OPTIONS, is_whole_dataset=True)
+    old = [1.0, 1.0, 0.0, 0.0] * 20
+    new = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0] * 10
+    comparison = compared(old, new, whole, samples=2)
+    assert comparison.needs_samples is None
+    assert "cannot be settled with this dataset" in " ".join(comparison.notes)
+    alone = compared(*discordant(10, 8, 80), whole)
+    assert "several samples may help" in " ".join(alone.notes)
+
+
+def test_what_else_differs_is_named() -> None:
+    traits = ({"temperature": "0", "max_tokens": "10"}, {"temperature": "1", "max_tokens": "20"})
+    run = replace(run_of({OFF: [1.0] * 20, SMALL: [1.0] * 20}), traits=traits)
+    (comparison,) = analyse(run, OPTIONS).comparisons
+    assert comparison.confounds == ("temperature 1 against 0",)
+    assert comparison.notes[0] == "confounded: temperature 1 against 0"
+
+
+def test_another_model_that_answered_is_named() -> None:
+    row = {"value": 1.0, "model_answered": "m-2"}
+    (comparison,) = analyse(run_of({OFF: [1.0] * 20, SMALL: [row] * 20}), OPTIONS).comparisons
+    assert comparison.confounds == ("model answered m-2 against m",)
+
+
+def test_speed_is_compared_by_service_time_and_price_by_answer() -> None:
+    slow = {"value": 1.0, "elapsed_s": 3.0, "queued_s": 90.0, "backoff_s": 50.0, "cost_usd": 0.5}
+    fast = {"value": 1.0, "elapsed_s": 1.0, "queued_s": 0.0, "backoff_s": 0.0, "cost_usd": 0.25}
+    run = run_of({OFF: [slow] * 20, SMALL: [fast] * 20})
+    analysis = analyse(run, OPTIONS)
+    (comparison,) = analysis.comparisons
+    assert comparison.elapsed_s is not None
+    assert comparison.elapsed_s.value == -2.0
+    assert comparison.cost_usd is not None
+    assert comparison.cost_usd.value == -0.25
+    first = analysis.variants[0]
+    assert (first.elapsed_p50_s, first.queued_p50_s, first.backoff_mean_s) == (3.0, 90.0, 50.0)
+
+
+def test_one_stored_answer_for_both_is_counted() -> None:
+    cached = [{"value": 1.0, "source": "cache", "message_id": f"msg_{case}"} for case in range(20)]
+    fresh = [{**row, "source": "api"} for row in cached[:15]] + [1.0] * 5
+    (comparison,) = analyse(run_of({OFF: fresh, SMALL: cached}), OPTIONS).comparisons
+    assert comparison.n_identical == 15
+    assert "15 cases with one stored answer for both" in " ".join(comparison.notes)
 
 
 def test_rounding_does_not_make_a_win() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis_builders import variant
 
-from evalkit.analysis.matching import default_baseline, matches
+from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.types import Thinking, Variant
 
 
@@ -64,3 +64,29 @@ def test_where_the_reference_is_lacking_off_or_the_first_stands_in() -> None:
 
 def test_one_variant_is_compared_with_nothing() -> None:
     assert told([variant()]) == []
+
+
+def test_by_an_axis_only_that_axis() -> None:
+    variants = [variant(t, p) for p in ("a", "b") for t in ("off", 8)]
+    assert [match.axis for match in matches(variants, 0, "prompt")] == ["prompt", "prompt"]
+    assert [match.axis for match in matches(variants, 0, "thinking")] == ["thinking", "thinking"]
+
+
+def test_by_variant_everything_is_held_against_the_baseline() -> None:
+    variants = [variant(t, p) for p in ("a", "b") for t in ("off", 8)]
+    found = list(matches(variants, 2, "variant"))
+    assert [(match.baseline, match.candidate) for match in found] == [(2, 0), (2, 1), (2, 3)]
+    assert {match.axis for match in found} == {None}
+
+
+def test_the_same_variant_in_two_runs() -> None:
+    variants = [variant(t, model=f"m@{run}") for run in ("r1", "r2") for t in ("off", 8)]
+    found = list(matches(variants, 0, runs=["r1", "r1", "r2", "r2"]))
+    assert found == [Match(0, 2, "run"), Match(1, 3, "run")]
+    within = list(matches(variants, 0, "thinking", ["r1", "r1", "r2", "r2"]))
+    assert found != within == [Match(0, 1, "thinking"), Match(2, 3, "thinking")]
+
+
+def test_runs_that_share_no_variant_are_held_against_the_baseline() -> None:
+    variants = [variant(model="m@r1"), variant(model="n@r2")]
+    assert list(matches(variants, 0, runs=["r1", "r2"])) == [Match(0, 1, None)]
