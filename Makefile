@@ -6,11 +6,11 @@ BROWSER = $(shell command -v chromium || command -v chromium-browser || command 
 
 .PHONY: demo test lint format lock clean
 
-demo: .venv/.demo
+demo: .venv/.demo openmp
 	@.venv/bin/evalkit local-model fetch >/dev/null
 	@.venv/bin/evalkit run configs/quickstart.yaml --yes
 
-test: lint browser
+test: lint browser openmp
 	.venv/bin/evalkit local-model fetch
 	.venv/bin/python -m pytest --numprocesses 2
 
@@ -27,6 +27,11 @@ format: .venv/.dev
 .PHONY: browser
 browser:
 	@test -n "$(BROWSER)" || .ci/apt chromium
+
+# The local model computes with OpenMP, which slim systems lack.
+.PHONY: openmp
+openmp:
+	@! command -v ldconfig >/dev/null || ldconfig -p | grep -q libgomp.so.1 || .ci/apt libgomp1
 
 # A virtual environment without pip is what Debian leaves behind when python3-venv is missing.
 .venv/bin/pip:

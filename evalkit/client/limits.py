@@ -269,20 +269,32 @@ class Limiter:
         self._input.observe(limits.input, now_s)
         self._output.observe(limits.output, now_s)
 
-    def refused(self, retry_after_s: float | None, now_s: float) -> None:
-        """A 429 or 529: nobody enters until the named time, and then at the known rate."""
+    def refused(
+        self, retry_after_s: float | None, now_s: float, *, is_overload: bool = False
+    ) -> None:
+        """A 429 or 529: nobody enters until the named time, and then at the known rate.
+
+        Where no time is named, a 429 closes the gate for a while, longer with every one in a row.
+        A single overload (529) does not, since it says nothing of our rate and comes and goes; a
+        row of them without an answer in between does.
+        """
         self.concurrency.refused(now_s)
         self._requests.drain(now_s)
         if not retry_after_s or retry_after_s > _LONGEST_KEPT_S:
             if now_s < self._open_at_s:
                 return  # one of a burst; the gate is closed already
-            self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+            longer_s = max(2 * self._pause_s, _FIRST_OVERLOAD_S if is_overload else _FIRST_PAUSE_S)
+            is_first_overload = is_overload and self._pause_s == 0.0
+            self._pause_s = min(longer_s, _LONGEST_PAUSE_S)
+            if is_first_overload:
+                return
             retry_after_s = self._pause_s
         self._open_at_s = max(self._open_at_s, now_s + retry_after_s)
 
 
 # Without a word from the server: the first pause, doubled with every refusal in a row.
 _FIRST_PAUSE_S = 0.5
+_FIRST_OVERLOAD_S = 0.1
 _LONGEST_PAUSE_S = 30.0
 # A longer time named by the server fails its trial. Others are still asked, so that a run against
 # an endpoint that is closed for the day ends with that failure instead of waiting for tomorrow.

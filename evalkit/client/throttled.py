@@ -109,7 +109,9 @@ class ThrottledClient:
             if error.slows_everyone:
                 now_s = self._clock.now_s()
                 self._limiter.settle(charge, 0, 0, now_s)
-                self._limiter.refused(error.retry_after_s, now_s)
+                self._limiter.refused(
+                    error.retry_after_s, now_s, is_overload=error.kind == "overloaded"
+                )
             raise
         finally:
             self._gate.leave()

@@ -42,6 +42,8 @@ def _endpoint(model: ModelSpec, env: Mapping[str, str]) -> Endpoint:
             model.name,
             "",
             auth="none",
+            # It closes the connection after every streamed answer while announcing to keep it.
+            headers={"connection": "close"},
             extra_body=model.extra_body,
             stream=model.stream,
             thinking_switch=True,

@@ -35,7 +35,8 @@ async def main():
                     body["stream"] = True
                 data = orjson.dumps(body)
                 headers = {"content-type": "application/json", "x-api-key": "k"}
-                async with client.stream("POST", url + "/v1/messages", content=data, headers=headers) as r:
+                path = url + "/v1/messages"
+                async with client.stream("POST", path, content=data, headers=headers) as r:
                     if stream:
                         text = ""
                         async for line in r.aiter_lines():
@@ -80,7 +81,9 @@ def main() -> None:
         url = server.stdout.readline().split()[-1]
         with tempfile.TemporaryDirectory() as folder:
             cwd = Path(folder)
-            rows = [{"id": i, "question": f"What is {i} + 5? Answer with a number."} for i in range(n)]
+            rows = [
+                {"id": i, "question": f"What is {i} + 5? Answer with a number."} for i in range(n)
+            ]
             (cwd / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
             suite = {
                 "name": "bench",
@@ -102,7 +105,9 @@ def main() -> None:
         server.wait()
 
 
-def report(n: int, rounds: int, bare: list[str], ours: list[str], cwd: Path, env: dict[str, str]) -> None:
+def report(
+    n: int, rounds: int, bare: list[str], ours: list[str], cwd: Path, env: dict[str, str]
+) -> None:
     ratios: dict[str, list[float]] = {"cpu": [], "wall": []}
     print("            wall s   cpu ms/request   peak MB")
     for _ in range(rounds):
@@ -113,8 +118,10 @@ def report(n: int, rounds: int, bare: list[str], ours: list[str], cwd: Path, env
         ratios["wall"].append(figures["evalkit"][0] / figures["bare"][0])
         ratios["cpu"].append(figures["evalkit"][1] / figures["bare"][1])
     for name, values in ratios.items():
-        print(f"evalkit / bare, {name}: median {statistics.median(values):.2f}"
-              f" ({min(values):.2f} to {max(values):.2f})")
+        print(
+            f"evalkit / bare, {name}: median {statistics.median(values):.2f}"
+            f" ({min(values):.2f} to {max(values):.2f})"
+        )
 
 
 if __name__ == "__main__":

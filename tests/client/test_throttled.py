@@ -80,21 +80,25 @@ async def test_after_a_refusal_they_come_back_spread_by_the_known_rate():
     assert sent_at[-1] - sent_at[0] >= 1.4
 
 
-async def test_without_a_named_time_the_pause_doubles_and_an_answer_resets_it():
+@pytest.mark.parametrize(
+    ("kind", "slept"), [("rate_limit", [0.5, 1.0, 2.0]), ("overloaded", [0.2, 0.4])]
+)
+async def test_without_a_named_time_the_pause_doubles_and_an_answer_resets_it(kind, slept):
     clock = FakeClock()
-    busy = ApiError("overloaded", "busy")
-    client = FakeClient(busy, busy)
+    client = FakeClient(*[ApiError(kind, "not now")] * 3)
     wrapped, _ = throttled(client, clock)
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(ApiError):
             await wrapped.send(a_request())
     await wrapped.send(a_request())
-    assert clock.slept == [0.5, 1.0]
-    client.outcomes = [busy]
+    assert clock.slept == slept
+    client.outcomes = [ApiError(kind, "not now")]
+    clock.slept.clear()
     with pytest.raises(ApiError):
         await wrapped.send(a_request())
     await wrapped.send(a_request())
-    assert clock.slept[-1] == 0.5
+    # One overload among answers says nothing of our rate; one refusal for rate does.
+    assert clock.slept == ([0.5] if kind == "rate_limit" else [])
 
 
 async def test_other_failures_hold_nobody_up():
