@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,10 @@ from evalkit.cli.options import (
     suite_argument,
     suite_path,
 )
+
+if TYPE_CHECKING:
+    from evalkit.pipeline.preview import Preview
+    from evalkit.plan.prompts import Rendered
 
 
 @click.command(name="plan", context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,25 +49,83 @@ def command(
     env_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Show the variants of a SUITE, how many trials each has, and one request; nothing is sent.
+    """Show the variants of a SUITE, how many trials each has, and one prompt; nothing is sent.
+
+    With --json, the whole request that each variant would send for the first case.
 
     \b
     Example: evalkit plan configs/quickstart.yaml
     """
-    from evalkit.pipeline.start import show_plan
+    from evalkit.pipeline.preview import preview_suite
     from evalkit.suite.load import load_suite
 
     env = environment(env_file)
     loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
-    plan = show_plan(loaded, env, only)
+    preview = preview_suite(loaded, env, only)
     if as_json:
-        click.echo(json.dumps(plan))
-        return 0
-    click.echo(
-        f"{plan['trials']:,} trials: {len(plan['variants'])} variants x {plan['cases']:,} "
-        f"cases x {plan['samples']} samples"
-    )
-    for variant in plan["variants"]:
-        click.secho(f"\n{variant['variant']}", bold=True)
-        click.echo(json.dumps(variant["request"], indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_document(preview)))
+    else:
+        _show(preview)
     return 0
+
+
+def _document(preview: Preview) -> dict[str, Any]:
+    from evalkit.messages.request import encode_request
+    from evalkit.plan.trials import build_request
+
+    return {
+        "cases": preview.n_cases,
+        "samples": preview.samples,
+        "trials": preview.n_trials,
+        "variants": [
+            {
+                "variant": planned.variant.key,
+                "trials": preview.n_cases * preview.samples,
+                "request": encode_request(
+                    build_request(planned, planned.prompt.render(preview.first[0])),
+                    planned.endpoint,
+                ),
+            }
+            for planned in preview.variants
+        ],
+    }
+
+
+def _show(preview: Preview) -> None:
+    """The table of variants, then each prompt once, under the variants that send it."""
+    from evalkit.cli.tables import new_table, print_table
+
+    click.echo(
+        f"{preview.n_trials:,} trials: {len(preview.variants)} variants x {preview.n_cases:,} "
+        f"cases x {preview.samples} samples"
+    )
+    table = new_table("variant", "trials", "answer", "thinking", "max_tokens")
+    for planned in preview.variants:
+        table.add_row(
+            planned.variant.key,
+            f"{preview.n_cases * preview.samples:,}",
+            f"{planned.answer_tokens:,}",
+            f"{planned.thinking_tokens:,}",
+            f"{planned.max_tokens:,}",
+        )
+    print_table(table)
+    rendered: dict[str, Rendered] = {}
+    for planned in preview.variants:
+        name = planned.variant.prompt
+        if name not in rendered:
+            rendered[name] = planned.prompt.render(preview.first[0])
+            count = sum(other.variant.prompt == name for other in preview.variants)
+            _show_prompt(name, rendered[name], count, preview.first[0].id)
+
+
+def _show_prompt(name: str, rendered: Rendered, count: int, case_id: str) -> None:
+    from evalkit.report.format import neutral, one_line
+
+    click.secho(f"\n{name}", bold=True, nl=False)
+    click.echo(f"  in {count} variants, for case {one_line(case_id)}")
+    for role, text in rendered.turns():
+        click.secho(f"  {role}", fg="cyan")
+        for line in neutral(text).splitlines():
+            click.echo(f"    {line}")
+    if rendered.options:
+        click.secho(f"  also sent: {', '.join(rendered.options)}", fg="cyan")

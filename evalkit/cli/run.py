@@ -91,8 +91,9 @@ def command(
     from evalkit.cli.estimate import show_estimate
     from evalkit.cli.outcome import finish
     from evalkit.cli.progress import watching
+    from evalkit.pipeline.estimate import estimate_suite
     from evalkit.pipeline.run import execute_run
-    from evalkit.pipeline.start import discard_run, estimate_run, estimate_suite, start_run
+    from evalkit.pipeline.start import discard_run, estimate_run, start_run
     from evalkit.suite.load import load_suite
     from evalkit.suite.schema import LOCAL
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,7 +17,7 @@ from evalkit import __version__
 from evalkit.errors import ConfigError, StoreError
 from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
-from evalkit.messages.request import encode_request, request_digest
+from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
 from evalkit.pipeline.wiring import (
     check_local_model,
@@ -30,7 +29,6 @@ from evalkit.plan.cases import plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.problems import plan_problems
-from evalkit.plan.trials import build_request
 from evalkit.scorers.registry import build_scorer, scorer_problems
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, create_run
@@ -40,8 +38,8 @@ from evalkit.suite.schema import Suite
 from evalkit.types import Case
 
 # Prompts of so many cases are rendered before anything is sent, to find the row that breaks one.
-_CHECKED_CASES = 20_000
-_PROBE_CASES = 200
+CHECKED_CASES = 20_000
+PROBE_CASES = 200
 
 
 def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | None = None) -> None:
@@ -108,7 +106,7 @@ def _rendered(cases: Iterator[Case], variants: Sequence[PlannedVariant]) -> Iter
     """The cases, each once every prompt has been rendered for it (the first thousands)."""
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
     for number, case in enumerate(cases):
-        if number < _CHECKED_CASES:
+        if number < CHECKED_CASES:
             for prompt in prompts.values():
                 prompt.render(case)
         yield case
@@ -126,48 +124,8 @@ def estimate_run(folder: RunFolder, env: Mapping[str, str]) -> PlanEstimate:
     """What a run will cost in all, from its first cases."""
     suite, manifest = stored_suite(folder), folder.manifest()
     variants = plan_variants(suite, resolve_endpoints(suite, env), manifest.only)
-    probe = list(islice(folder.cases(), _PROBE_CASES))
+    probe = list(islice(folder.cases(), PROBE_CASES))
     return estimate_plan(variants, probe, manifest.n_cases, suite.samples)
-
-
-def estimate_suite(
-    loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[str] = ()
-) -> PlanEstimate:
-    """What a suite will cost, from its first rows; raises what :func:`start_run` raises."""
-    suite = loaded.suite
-    check_suite(loaded)
-    variants = plan_variants(suite, resolve_endpoints(suite, env), only)
-    cases = _cases(suite)
-    probe = list(islice(cases, _PROBE_CASES))
-    n_cases = len(probe) + sum(1 for _ in cases)
-    return estimate_plan(variants, probe, n_cases, suite.samples)
-
-
-def show_plan(
-    loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[str] = ()
-) -> dict[str, Any]:
-    """A suite's variants with the request each would send for the first case, as plain data."""
-    suite = loaded.suite
-    check_suite(loaded)
-    variants = plan_variants(suite, resolve_endpoints(suite, env), only)
-    cases = _cases(suite)
-    first = next(cases)
-    n_cases = 1 + sum(1 for _ in cases)
-    return {
-        "cases": n_cases,
-        "samples": suite.samples,
-        "trials": n_cases * suite.samples * len(variants),
-        "variants": [
-            {
-                "variant": planned.variant.key,
-                "trials": n_cases * suite.samples,
-                "request": encode_request(
-                    build_request(planned, planned.prompt.render(first)), planned.endpoint
-                ),
-            }
-            for planned in variants
-        ],
-    }
 
 
 def discard_run(folder: RunFolder) -> None:

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit.messages.models import find_model
 from evalkit.messages.pricing import Price, cost_usd
 from evalkit.messages.request import canonical
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.prompts import Rendered
-from evalkit.types import Case, Usage
+from evalkit.types import Case, Thinking, Usage
 
-# English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
-# The expected figure uses 3.5, the cap 2.5: an estimate may be too high, a cap must not be too low.
+# English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer; the
+# tokenizer of models from 4.7 on makes about 30 % more tokens of the same text. The expected figure
+# uses 3.5, the cap 2.5: an estimate may be too high, a cap must not be too low.
 _BYTES_PER_TOKEN = 3.5
 _BYTES_PER_TOKEN_CAP = 2.5
+_NEWER_TOKENIZER = 1.3
 _OVERHEAD_TOKENS = 16
 # An image of the size the API scales down to costs about this.
 _IMAGE_TOKENS = 1600
-# An answer to an evaluation prompt is seldom longer, and thinking seldom takes all its room.
+# An answer to an evaluation prompt is seldom longer, and thinking seldom takes all its room:
+# half a budget; where the model decides, more the more effort it is to make.
 _EXPECTED_ANSWER_TOKENS = 300
 _EXPECTED_THINKING_SHARE = 0.5
+_EXPECTED_SHARE_BY_EFFORT = {"low": 0.1, "medium": 0.25, "high": 0.5, "xhigh": 0.7, "max": 0.9}
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What an endpoint's own count of ``n_counted`` prompts says of a model: tokens a byte."""
+
+    tokens_per_byte: float
+    most_per_byte: float
+    n_counted: int
 
 
 @dataclass(frozen=True, slots=True)
 class VariantEstimate:
-    """One variant: counts over all its requests. Costs are None when the price is unknown."""
+    """One variant: counts over all its requests. Costs are None when the price is unknown.
+
+    ``expected_thinking_tokens`` and ``max_thinking_tokens`` are parts of the output tokens.
+    ``n_counted`` prompts were counted by the endpoint; 0 means input follows from text lengths.
+    """
 
     variant: str
     requests: int
@@ -35,13 +53,21 @@ class VariantEstimate:
     max_output_tokens: int
     expected_cost_usd: float | None
     max_cost_usd: float | None
+    expected_thinking_tokens: int = 0
+    max_thinking_tokens: int = 0
+    n_counted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PlanEstimate:
-    """All variants. Totals are None when no price is known; ``unpriced`` names those left out."""
+    """All variants. Totals are None when no price is known; ``unpriced`` names those left out.
+
+    ``expected_minutes`` is the time that the suite's rate limits leave no way around, None
+    without limits.
+    """
 
     variants: tuple[VariantEstimate, ...]
+    expected_minutes: float | None = None
 
     @property
     def requests(self) -> int:
@@ -65,25 +91,65 @@ class PlanEstimate:
         costs = [v.max_cost_usd for v in self.variants if v.max_cost_usd is not None]
         return sum(costs) if costs else None
 
+    @property
+    def n_counted(self) -> int:
+        """Prompts that endpoints counted, of the models counted least; 0 if one was not."""
+        return min((item.n_counted for item in self.variants), default=0)
+
 
 def estimate_plan(
-    variants: Sequence[PlannedVariant], probe: Sequence[Case], n_cases: int, samples: int
+    variants: Sequence[PlannedVariant],
+    probe: Sequence[Case],
+    n_cases: int,
+    samples: int,
+    *,
+    calibrations: Mapping[str, Calibration] | None = None,
+    requests_per_minute: int | None = None,
+    input_tokens_per_minute: int | None = None,
+    output_tokens_per_minute: int | None = None,
 ) -> PlanEstimate:
-    """The price of a plan, from prompts rendered for the ``probe`` cases (some of ``n_cases``)."""
-    return PlanEstimate(
-        tuple(_estimate_variant(planned, probe, n_cases * samples) for planned in variants)
+    """The price of a plan, from prompts rendered for the ``probe`` cases (some of ``n_cases``).
+
+    ``calibrations`` are by model name; the rate limits are those of each model.
+    """
+    sizes = {
+        planned.variant.prompt: [prompt_bytes(planned.prompt.render(case)) for case in probe]
+        for planned in {planned.variant.prompt: planned for planned in variants}.values()
+    }
+    known = calibrations or {}
+    estimates = tuple(
+        _estimate_variant(
+            planned,
+            sizes[planned.variant.prompt],
+            n_cases * samples,
+            known.get(planned.variant.model) or _by_length(planned.model_id),
+        )
+        for planned in variants
     )
+    per_minute = {
+        "requests": requests_per_minute,
+        "input_tokens": input_tokens_per_minute,
+        "expected_output_tokens": output_tokens_per_minute,
+    }
+    return PlanEstimate(estimates, _minutes(variants, estimates, per_minute))
+
+
+def _by_length(model: str) -> Calibration:
+    found = find_model(model)
+    is_newer = found is not None and str(found[1].get("tokenizer", "")).startswith("new")
+    factor = _NEWER_TOKENIZER if is_newer else 1.0
+    return Calibration(factor / _BYTES_PER_TOKEN, factor / _BYTES_PER_TOKEN_CAP, 0)
 
 
 def _estimate_variant(
-    planned: PlannedVariant, probe: Sequence[Case], requests: int
+    planned: PlannedVariant, sizes: Sequence[int], requests: int, calibration: Calibration
 ) -> VariantEstimate:
-    sizes = [prompt_bytes(planned.prompt.render(case)) for case in probe]
     mean_bytes = sum(sizes) / max(len(sizes), 1)
-    per_request = mean_bytes / _BYTES_PER_TOKEN + _OVERHEAD_TOKENS
-    capped = max(sizes, default=0) / _BYTES_PER_TOKEN_CAP + _OVERHEAD_TOKENS
+    overhead = 0 if calibration.n_counted else _OVERHEAD_TOKENS
+    per_request = mean_bytes * calibration.tokens_per_byte + overhead
+    capped = max(sizes, default=0) * calibration.most_per_byte + _OVERHEAD_TOKENS
     answer = min(planned.answer_tokens, _EXPECTED_ANSWER_TOKENS)
-    thinking = planned.thinking_tokens * _EXPECTED_THINKING_SHARE
+    thinking = planned.thinking_tokens * _expected_share(planned.variant.thinking)
     return VariantEstimate(
         variant=planned.variant.key,
         requests=requests,
@@ -92,7 +158,31 @@ def _estimate_variant(
         max_output_tokens=planned.max_tokens * requests,
         expected_cost_usd=_dollars(planned.price, per_request, answer + thinking, requests),
         max_cost_usd=_dollars(planned.price, capped, planned.max_tokens, requests),
+        expected_thinking_tokens=round(thinking * requests),
+        max_thinking_tokens=planned.thinking_tokens * requests,
+        n_counted=calibration.n_counted,
     )
+
+
+def _expected_share(thinking: Thinking) -> float:
+    if thinking.mode == "budget" or thinking.effort is None:
+        return _EXPECTED_THINKING_SHARE
+    return _EXPECTED_SHARE_BY_EFFORT[thinking.effort]
+
+
+def _minutes(
+    variants: Sequence[PlannedVariant],
+    estimates: Sequence[VariantEstimate],
+    per_minute: Mapping[str, int | None],
+) -> float | None:
+    """Minutes at the tightest limit of the model that needs longest; models run side by side."""
+    needs: dict[tuple[str, str], float] = {}
+    for planned, estimate in zip(variants, estimates, strict=True):
+        for name, limit in per_minute.items():
+            if limit and not planned.endpoint.is_embedded:
+                key = (planned.variant.model, name)
+                needs[key] = needs.get(key, 0.0) + getattr(estimate, name) / limit
+    return max(needs.values(), default=None)
 
 
 def prompt_bytes(rendered: Rendered) -> int:

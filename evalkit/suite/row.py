@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -74,5 +76,8 @@ def data_uri(data: bytes) -> str:
 
 def row_digest(values: Mapping[str, Any], salt: str = "") -> bytes:
     """Eight bytes that follow from a row's content alone, the same wherever it stands."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(f"{salt}{text}".encode("utf-8", "replace"), digest_size=8).digest()
+    try:
+        text = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # lone surrogates, which UTF-8 has no bytes for
+        text = json.dumps(values, sort_keys=True).encode()
+    return hashlib.blake2b(salt.encode() + text, digest_size=8).digest()

@@ -1,0 +1,103 @@
+"""Questions to an endpoint that cost nothing: what it knows of a model, how long a prompt is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from evalkit.messages.redaction import redact
+from evalkit.messages.request import (
+    COUNT_TOKENS,
+    MODELS,
+    api_url,
+    body_bytes,
+    encode_request,
+    request_headers,
+)
+from evalkit.types import Endpoint, Request
+
+_TIMEOUT_S = 8.0
+_AT_ONCE = 8
+# What the length of a prompt depends on; fields beyond these are refused by that address.
+_COUNTED = ("model", "system", "messages", "tools", "tool_choice")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: ``status`` None if nothing did, then ``trouble`` says why."""
+
+    status: int | None
+    body: Mapping[str, Any]
+    date: datetime | None = None
+    trouble: str = ""
+
+
+async def ask_about_model(endpoint: Endpoint, key: str | None, model: str) -> Reply:
+    """``GET /v1/models/{id}``; never raises for what the endpoint says or fails to say."""
+    path = f"{MODELS}/{quote(model, safe='')}"
+    async with _client(endpoint) as http:
+        return await _exchange(http, "GET", path, endpoint, key)
+
+
+async def count_tokens(
+    endpoint: Endpoint, key: str | None, requests: Sequence[Request]
+) -> list[int | None]:
+    """Input tokens of each request by the endpoint's own count; None where it does not say."""
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def count(http: httpx.AsyncClient, request: Request) -> int | None:
+        body = encode_request(request, endpoint)
+        content = body_bytes({name: body[name] for name in _COUNTED if name in body})
+        async with limit:
+            reply = await _exchange(http, "POST", COUNT_TOKENS, endpoint, key, content)
+        tokens = reply.body.get("input_tokens") if reply.status == httpx.codes.OK else None
+        return tokens if isinstance(tokens, int) else None
+
+    async with _client(endpoint) as http:
+        return list(await asyncio.gather(*(count(http, request) for request in requests)))
+
+
+def _client(endpoint: Endpoint) -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=not endpoint.is_embedded)
+
+
+async def _exchange(
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    endpoint: Endpoint,
+    key: str | None,
+    content: bytes | None = None,
+) -> Reply:
+    try:
+        reply = await http.request(
+            method,
+            api_url(endpoint.base_url, path),
+            headers=request_headers(endpoint, key),
+            content=content,
+        )
+    except httpx.HTTPError as error:
+        told = redact(str(error), (key,) if key else ()) or type(error).__name__
+        return Reply(None, {}, trouble=told)
+    try:
+        body = orjson.loads(reply.content) if reply.content else {}
+    except orjson.JSONDecodeError:
+        return Reply(reply.status_code, {}, _date(reply), "the answer is not JSON")
+    return Reply(reply.status_code, body if isinstance(body, Mapping) else {}, _date(reply))
+
+
+def _date(reply: httpx.Response) -> datetime | None:
+    """The server's clock, as far as it tells."""
+    try:
+        date = parsedate_to_datetime(reply.headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return date if date.tzinfo else None

@@ -1,0 +1,55 @@
+"""A suite looked at before it is run: its variants, its cases counted, its prompts rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.pipeline.start import CHECKED_CASES, PROBE_CASES, check_suite, target_for
+from evalkit.pipeline.wiring import resolve_endpoints
+from evalkit.plan.cases import CaseMaker
+from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.plan.selection import select_rows
+from evalkit.suite.dataset import read_rows
+from evalkit.suite.load import LoadedSuite
+from evalkit.types import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The variants of a suite, how many cases it has, and the first of them."""
+
+    variants: Sequence[PlannedVariant]
+    n_cases: int
+    first: Sequence[Case]
+    samples: int
+
+    @property
+    def n_trials(self) -> int:
+        """Answers asked for in all."""
+        return len(self.variants) * self.n_cases * self.samples
+
+
+def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[str] = ()) -> Preview:
+    """Check a suite and count its cases; nothing is sent or written.
+
+    Every row is read and its id compared with all others; prompts and targets are rendered for the
+    first 20,000. Raises what ``start_run`` raises for a suite that cannot work.
+    """
+    suite = loaded.suite
+    check_suite(loaded)
+    variants = plan_variants(suite, resolve_endpoints(suite, env), only)
+    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
+    maker = CaseMaker(suite.dataset, target_for(suite))
+    first: list[Case] = []
+    n_cases = 0
+    for case_id, row in select_rows(read_rows(suite.dataset), suite.dataset):
+        n_cases += 1
+        if n_cases > CHECKED_CASES:
+            continue
+        case = maker.case(case_id, row)
+        for prompt in prompts.values():
+            prompt.render(case)
+        if len(first) < PROBE_CASES:
+            first.append(case)
+    return Preview(variants, n_cases, first, suite.samples)
