@@ -218,6 +218,7 @@ class Limiter:
         self.is_paused = False
         self._open_at_s = -math.inf
         self._pause_s = 0.0
+        self._overloads = 0.0
         self._requests = Bucket(REQUEST_BURST_S, requests_per_minute)
         self._input = Bucket(TOKEN_BURST_S, input_tokens_per_minute, _ROUNDING_TOKENS)
         self._output = Bucket(TOKEN_BURST_S, output_tokens_per_minute, _ROUNDING_TOKENS)
@@ -261,6 +262,7 @@ class Limiter:
         """An answer came; called before :meth:`leave`."""
         is_full = self.in_flight >= self.concurrency.limit
         self.concurrency.answered(now_s, service_s, is_full=is_full)
+        self._overloads *= 1 - _OVERLOAD_WEIGHT
         self._pause_s = 0.0
 
     def observe(self, limits: RateLimits, now_s: float) -> None:
@@ -275,26 +277,28 @@ class Limiter:
         """A 429 or 529: nobody enters until the named time, and then at the known rate.
 
         Where no time is named, a 429 closes the gate for a while, longer with every one in a row.
-        A single overload (529) does not, since it says nothing of our rate and comes and goes; a
-        row of them without an answer in between does.
+        An overload (529) does so only where they are many among the answers: a few say nothing of
+        our rate, and each has its own trial wait already.
         """
         self.concurrency.refused(now_s)
         self._requests.drain(now_s)
+        if is_overload:
+            self._overloads += _OVERLOAD_WEIGHT * (1 - self._overloads)
+            if not retry_after_s and self._overloads < _MANY_OVERLOADS:
+                return
         if not retry_after_s or retry_after_s > _LONGEST_KEPT_S:
             if now_s < self._open_at_s:
                 return  # one of a burst; the gate is closed already
-            longer_s = max(2 * self._pause_s, _FIRST_OVERLOAD_S if is_overload else _FIRST_PAUSE_S)
-            is_first_overload = is_overload and self._pause_s == 0.0
-            self._pause_s = min(longer_s, _LONGEST_PAUSE_S)
-            if is_first_overload:
-                return
+            self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
             retry_after_s = self._pause_s
         self._open_at_s = max(self._open_at_s, now_s + retry_after_s)
 
 
 # Without a word from the server: the first pause, doubled with every refusal in a row.
 _FIRST_PAUSE_S = 0.5
-_FIRST_OVERLOAD_S = 0.1
+# The share of overloads among the last answers from which everyone waits.
+_OVERLOAD_WEIGHT = 0.05
+_MANY_OVERLOADS = 0.3
 _LONGEST_PAUSE_S = 30.0
 # A longer time named by the server fails its trial. Others are still asked, so that a run against
 # an endpoint that is closed for the day ends with that failure instead of waiting for tomorrow.

@@ -80,25 +80,39 @@ async def test_after_a_refusal_they_come_back_spread_by_the_known_rate():
     assert sent_at[-1] - sent_at[0] >= 1.4
 
 
-@pytest.mark.parametrize(
-    ("kind", "slept"), [("rate_limit", [0.5, 1.0, 2.0]), ("overloaded", [0.2, 0.4])]
-)
-async def test_without_a_named_time_the_pause_doubles_and_an_answer_resets_it(kind, slept):
+async def test_without_a_named_time_the_pause_doubles_and_an_answer_resets_it():
     clock = FakeClock()
-    client = FakeClient(*[ApiError(kind, "not now")] * 3)
+    client = FakeClient(*[refusal()] * 3)
     wrapped, _ = throttled(client, clock)
     for _ in range(3):
         with pytest.raises(ApiError):
             await wrapped.send(a_request())
     await wrapped.send(a_request())
-    assert clock.slept == slept
-    client.outcomes = [ApiError(kind, "not now")]
+    assert clock.slept == pytest.approx([0.5, 1.0, 2.0])
+    client.outcomes = [refusal()]
     clock.slept.clear()
     with pytest.raises(ApiError):
         await wrapped.send(a_request())
     await wrapped.send(a_request())
-    # One overload among answers says nothing of our rate; one refusal for rate does.
-    assert clock.slept == ([0.5] if kind == "rate_limit" else [])
+    assert clock.slept == pytest.approx([0.5])
+
+
+async def test_a_few_overloads_hold_nobody_up_and_many_do():
+    clock = FakeClock()
+    busy = ApiError("overloaded", "busy")
+    client = FakeClient(*[busy] * 5)
+    wrapped, _ = throttled(client, clock)
+    for _ in range(5):
+        with pytest.raises(ApiError):
+            await wrapped.send(a_request())
+    await wrapped.send(a_request())
+    assert clock.slept == []
+    client.outcomes = [busy] * 20
+    for _ in range(20):
+        with pytest.raises(ApiError):
+            await wrapped.send(a_request())
+    assert len(clock.slept) > 10
+    assert clock.slept[-1] == pytest.approx(30.0)
 
 
 async def test_other_failures_hold_nobody_up():
