@@ -12,7 +12,7 @@ from evalkit.executors.executor import Executor
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.store.journal import Entry, JournalWriter
-from evalkit.store.runs import RunWriter
+from evalkit.store.writer import RunWriter
 from evalkit.tables import encode_row, response_row
 from evalkit.types import Failure, Trial, TrialResult
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow.compute as pc
-
 from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from evalkit.events import Event, Listener, RunStarted, Stopping
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
+from evalkit.pipeline.remaining import count_totals, remaining_trials
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.wiring import endpoint_hosts, find_keys, open_engine, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
-from evalkit.plan.trials import plan_trials
 from evalkit.policies import Limits
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer
 from evalkit.store.manifest import Manifest, Status, write_manifest
-from evalkit.store.runs import RunFolder, RunWriter
+from evalkit.store.runs import RunFolder
+from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint, Trial
 
@@ -68,30 +66,31 @@ def execute_run(
     variants = plan_variants(suite, endpoints, manifest.only)
     writer = RunWriter(folder)
     try:
-        done = folder.finished_keys(with_failed=not retry_failed)
-        listen(RunStarted(manifest.name, str(folder.path), manifest.planned, len(done)))
+        names = [planned.variant.key for planned in variants]
+        # An extension that was cut short may have left more cases than the manifest speaks of.
+        done = folder.finished(names, suite.samples, with_failed=not retry_failed)
+        done = done[: manifest.n_cases]
+        n_done = int(done.sum())
+        listen(RunStarted(manifest.name, str(folder.path), manifest.planned, n_done))
         write_manifest(folder.path, replace(manifest, status="running"))
-        trials = (
-            trial
-            for trial in plan_trials(variants, folder.cases(), suite.samples)
-            if trial.key not in done
-        )
+        trials = remaining_trials(folder, variants, suite.samples, done)
+        before = count_totals(folder, manifest.planned)
         ledger = Ledger(
             {model.name: price_of(model) for model in suite.models},
             suite.budget.max_cost_usd,
-            spent_usd=_spent_usd(folder),
+            spent_usd=before["cost_usd"] or 0.0,
         )
         live = Live(
             planned=manifest.planned,
-            done=len(done),
-            variants=tuple(planned.variant.key for planned in variants),
+            done=n_done,
+            variants=tuple(names),
             ledger=ledger,
             scorer=_running_scorer(suite),
-            counts=_counts(folder, with_failed=not retry_failed),
+            counts=dict(zip(names, done.sum(axis=(0, 2)).tolist(), strict=True)),
         )
         session = _Session(suite, endpoints, keys, live, writer, listen)
-        stopped = asyncio.run(session.run(trials)) if len(done) < manifest.planned else None
-        writer.seal()
+        stopped = asyncio.run(session.run(trials)) if n_done < manifest.planned else None
+        writer.finish()
         manifest = _finished(folder, manifest, stopped)
         writer.close(manifest, is_complete=manifest.status == "complete")
     except BaseException:
@@ -204,24 +203,10 @@ def _running_scorer(suite: Suite) -> Scorer | None:
     return build_scorer(first) if first and first.type in _QUICK_SCORERS else None
 
 
-def _counts(folder: RunFolder, *, with_failed: bool) -> dict[str, int]:
-    """Outcomes stored so far, by variant."""
-    table = folder.responses(["variant_key", "status"])
-    if not with_failed:
-        table = table.filter(pc.equal(table["status"], "ok"))
-    counts = pc.value_counts(table["variant_key"]).to_pylist()
-    return {row["values"]: row["counts"] for row in counts}
-
-
-def _spent_usd(folder: RunFolder) -> float:
-    return float(pc.sum(folder.responses(["cost_usd"])["cost_usd"]).as_py() or 0.0)
-
-
 def _finished(folder: RunFolder, manifest: Manifest, stopped: Reason | None) -> Manifest:
     """The manifest as the run is left, with totals counted from the stored rows."""
-    table = folder.responses(["status", "source", "cost_usd"])
-    statuses = Counter(table["status"].to_pylist())
-    is_complete = table.num_rows >= manifest.planned
+    totals = count_totals(folder, manifest.planned)
+    is_complete = totals["ok"] + totals["failed"] >= manifest.planned
     status: Status = "complete" if is_complete else "stopped"
     if not is_complete and stopped and stopped.exit_code == EXIT_INTERRUPTED:
         status = "interrupted"
@@ -230,13 +215,7 @@ def _finished(folder: RunFolder, manifest: Manifest, stopped: Reason | None) -> 
         status=status,
         stopped_because=stopped.message if stopped and not is_complete else None,
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        totals={
-            "planned": manifest.planned,
-            "ok": statuses["ok"],
-            "failed": statuses["failed"],
-            "cached": pc.sum(pc.equal(table["source"], "cache")).as_py() or 0,
-            "cost_usd": pc.sum(table["cost_usd"]).as_py(),
-        },
+        totals=totals,
     )
 
 

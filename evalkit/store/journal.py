@@ -4,13 +4,16 @@ Rules. A row is stored when its transaction has committed; `synchronous=FULL` in
 commit survive a power cut. Rows are gathered for at most ``GATHER_S`` seconds or ``GROUP`` rows
 and committed together by one thread, so that the event loop never waits for a disk. A failed
 commit ends the thread and is told once through ``on_error``; rows not committed were not promised.
+SQLite has no checksums of its own in the database, so every row carries one.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +23,11 @@ from evalkit.errors import StoreError
 
 GROUP = 256
 GATHER_S = 0.05
+SUFFIXES = ("", "-wal", "-shm")
 
 _TABLE = "CREATE TABLE IF NOT EXISTS outcomes (trial_key TEXT PRIMARY KEY, row BLOB NOT NULL)"
+_READ = "SELECT rowid, trial_key, row FROM outcomes WHERE rowid > ? ORDER BY rowid LIMIT ?"
+_CHECKED = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,65 +39,171 @@ class Entry:
     told: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An entry as found in the journal; ``place`` orders entries by when they were committed."""
+
+    place: int
+    trial_key: str
+    row: bytes
+
+
 class Journal:
-    """The SQLite file. Use from one thread at a time; raises StoreError for any database error."""
+    """The SQLite file, for its writer. Safe to share between threads.
+
+    ``waiting`` and ``waiting_bytes`` tell how much is stored in it. Raises StoreError for any
+    database error, and when the file has been deleted or replaced under the writer.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._turn = threading.Lock()
         try:
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(_TABLE)
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
+            told = "SELECT count(*), coalesce(sum(length(row)), 0) FROM outcomes"
+            waiting: tuple[int, int] = self._database.execute(told).fetchone()
+            self.waiting, self.waiting_bytes = waiting
+            self._inode = path.stat().st_ino
+        except (sqlite3.Error, OSError) as error:
+            raise _failure(path, error) from error
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """Store entries in one transaction; an entry of the same trial replaces the older one."""
-        self._write(
-            "INSERT OR REPLACE INTO outcomes VALUES (?, ?)",
-            [(entry.trial_key, entry.row) for entry in entries],
-        )
+        rows = [(entry.trial_key, _with_checksum(entry.row)) for entry in entries]
+        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", rows)
+        # A database goes on writing into a file that no name leads to any more.
+        if not self._is_in_place():
+            raise StoreError(
+                f"{self._path}: the run's folder was deleted or moved while the run went on",
+                "What was sealed before is where the folder is now; start again if it is gone.",
+            )
+        self.waiting += len(rows)
+        self.waiting_bytes += sum(len(row) for _, row in rows)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Forget rows that are sealed elsewhere."""
+        """Forget single rows, sealed elsewhere."""
         self._write("DELETE FROM outcomes WHERE trial_key = ?", [(key,) for key in keys])
+        self.waiting = max(0, self.waiting - len(keys))
 
-    def rows(self) -> Iterator[tuple[str, bytes]]:
-        """All (trial key, row) pairs in the order they were first stored."""
-        try:
-            yield from self._database.execute("SELECT trial_key, row FROM outcomes ORDER BY rowid")
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
+    def forget(self, rows: Sequence[Stored]) -> None:
+        """Forget the oldest rows, which :meth:`read` has just returned in full."""
+        self._write("DELETE FROM outcomes WHERE rowid <= ?", [(rows[-1].place,)])
+        self.waiting = max(0, self.waiting - len(rows))
+        self.waiting_bytes = max(0, self.waiting_bytes - sum(len(item.row) for item in rows))
 
-    def __len__(self) -> int:
-        try:
-            count: int = self._database.execute("SELECT count(*) FROM outcomes").fetchone()[0]
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
-        return count
+    def read(self, after: int, limit: int) -> list[Stored]:
+        """The next ``limit`` rows after a place, oldest first."""
+        with self._turn:
+            return _read(self._database, self._path, after, limit)
 
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log in."""
-        self._database.close()
+        with self._turn:
+            self._database.close()
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._turn:
             try:
-                self._database.executemany(statement, rows)
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    self._database.executemany(statement, rows)
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    if self._database.in_transaction:
+                        self._database.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise _failure(self._path, error) from error
 
-    def _failure(self, error: sqlite3.Error) -> StoreError:
-        full = "full" in str(error).lower()
-        hint = "Free some space, then resume." if full else "Check that the disk is writable."
-        return StoreError(f"{self._path}: {error}", hint)
+    def _is_in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+
+def read_journal(path: Path, batch: int) -> Iterator[list[Stored]]:
+    """What a journal holds, by another process than its writer; batches see one moment together.
+
+    Nothing where there is no journal. Raises StoreError for a damaged one.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return
+    try:
+        database = _open_to_read(path)
+    except sqlite3.Error as error:
+        raise _failure(path, error) from error
+    try:
+        database.execute("BEGIN")
+        place = 0
+        while rows := _read(database, path, place, batch):
+            yield rows
+            place = rows[-1].place
+    except sqlite3.Error as error:
+        raise _failure(path, error) from error
+    finally:
+        database.close()
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    address = path.resolve().as_uri() + "?mode=ro"
+    if not os.access(path.parent, os.W_OK):
+        # Reading a write-ahead log takes a helper file, which a read-only folder cannot get.
+        address += "&immutable=1"
+    return sqlite3.connect(address, uri=True, isolation_level=None)
+
+
+def _read(database: sqlite3.Connection, path: Path, after: int, limit: int) -> list[Stored]:
+    try:
+        found = database.execute(_READ, (after, limit)).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []  # killed before the table was made: an empty journal, not a damaged one
+        raise _failure(path, error) from error
+    except (sqlite3.Error, OverflowError) as error:
+        raise _failure(path, error) from error
+    rows = [Stored(place, key, _checked(path, row)) for place, key, row in found]
+    if any(not isinstance(item.trial_key, str) for item in rows):
+        raise _damaged(path, "a key is unreadable")
+    return rows
+
+
+def _with_checksum(row: bytes) -> bytes:
+    return _CHECKED + zlib.crc32(row).to_bytes(4, "big") + row
+
+
+def _checked(path: Path, data: object) -> bytes:
+    """A row without its checksum; rows of the first format had none and begin with a brace."""
+    if isinstance(data, bytes):
+        if data.startswith(b"{"):
+            return data
+        row = data[5:]
+        if data[:1] == _CHECKED and zlib.crc32(row).to_bytes(4, "big") == data[1:5]:
+            return row
+    raise _damaged(path, "a row's checksum does not match")
+
+
+def _failure(path: Path, error: Exception) -> StoreError:
+    text = str(error)
+    if isinstance(error, OSError):
+        return StoreError(f"{path}: {error.strerror or error}", "Is the run's folder still there?")
+    if "full" in text.lower():
+        return StoreError(f"{path}: {text}", "Free some space, then resume.")
+    damages = ("malformed", "not a database", "corrupt", "too large", "unsupported", "decode")
+    if any(word in text.lower() for word in damages):
+        return _damaged(path, text)
+    return StoreError(f"{path}: {text}", "Check that the disk is there and writable.")
+
+
+def _damaged(path: Path, how: str) -> StoreError:
+    return StoreError(
+        f"{path}: damaged: {how}",
+        f"Everything in {path.parent / 'responses'} is kept. Restore the journal from a copy, or "
+        f"move {path.name}* out of the folder and resume: what only it held is asked again.",
+    )
 
 
 class JournalWriter:

@@ -1,4 +1,4 @@
-"""Run folders: made, found, written by one process, read by any.
+"""Run folders: made, found, read by any process (``writer.py`` has the one that writes).
 
 ::
 
@@ -8,9 +8,7 @@
     scores/<scorer>.parquet                       one file a scorer
     lock                                          held by the writer
 
-Rules. An outcome is in the journal or in a part before it is promised. Sealing writes the part,
-then removes the rows from the journal; killed in between, both hold them, and the reader keeps
-one. Of two rows for one trial the later wins (an answer replaces an earlier failure).
+Of two rows for one trial the later wins (an answer replaces an earlier failure).
 """
 
 from __future__ import annotations
@@ -19,20 +17,33 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evalkit.errors import StoreError, UnknownRun
 from evalkit.store.files import write_atomically
-from evalkit.store.journal import Entry, Journal
-from evalkit.store.lock import RunLock
+from evalkit.store.journal import read_journal
 from evalkit.store.manifest import Manifest, read_manifest, write_manifest
+from evalkit.store.parts import (
+    BATCH_ROWS,
+    batches,
+    key_digests,
+    latest,
+    list_parts,
+    open_parquet,
+    read_open_part,
+    read_part,
+    read_table,
+)
 from evalkit.tables import (
     CASES,
     RESPONSES,
@@ -45,12 +56,12 @@ from evalkit.tables import (
 )
 from evalkit.types import Case
 
-SEAL_ROWS = 5_000
-_CASE_BATCH = 4_096
+_LOOKED_UP_ROWS = 250_000
+BoolArray = npt.NDArray[np.bool_]
 
 
 class RunFolder:
-    """A run on disk, for reading; :class:`RunWriter` writes it."""
+    """A run on disk, for reading; a RunWriter writes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,151 +75,137 @@ class RunFolder:
 
     def parts(self) -> list[Path]:
         """Sealed parts, oldest first."""
-        return sorted(self.responses_path.glob("part-*.parquet"))
+        return list_parts(self.responses_path)
 
-    def cases(self) -> Iterator[Case]:
-        """The cases of the run, in order, streamed."""
-        with _parquet(self.path / "cases.parquet") as file:
-            for batch in file.iter_batches(batch_size=_CASE_BATCH):
-                yield from (case_of(row) for row in batch.to_pylist())
+    def cases(self, wanted: BoolArray | None = None) -> Iterator[Case]:
+        """The cases of the run in order, streamed; ``wanted`` picks some by their place."""
+        place = 0
+        for batch in batches(self.path / "cases.parquet"):
+            if wanted is not None:
+                mask = wanted[place : place + batch.num_rows]
+                place += batch.num_rows
+                batch = batch.slice(0, len(mask)).filter(pa.array(mask))
+            yield from (case_of(row) for row in batch.to_pylist())
 
     def case_columns(self) -> pa.Table:
         """Case ids, clusters and tags, without the inputs."""
-        return _read(self.path / "cases.parquet", ["case_id", "cluster", "tags"])
+        return read_table(self.path / "cases.parquet", ["case_id", "cluster", "tags"])
 
-    def responses(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """All outcomes, one row a trial (the latest), sealed or not; schema RESPONSES.
+    def cases_named(self, ids: pa.ChunkedArray) -> dict[str, Case]:
+        """The cases of these ids; cheap when they stand near each other in the dataset."""
+        path = self.path / "cases.parquet"
+        places = pc.index_in(read_table(path, ["case_id"])["case_id"], value_set=pc.unique(ids))
+        wanted = pc.is_valid(places).to_numpy(zero_copy_only=False)
+        return {case.id: case for case in self._cases_at(wanted)}
 
-        ``columns`` limits what is read. Raises StoreError naming a damaged file.
+    def _cases_at(self, wanted: BoolArray) -> Iterator[Case]:
+        """As :meth:`cases`, but row groups without any are not read."""
+        with open_parquet(self.path / "cases.parquet") as file:
+            place = 0
+            for number in range(file.num_row_groups):
+                count = file.metadata.row_group(number).num_rows
+                mask = wanted[place : place + count]
+                place += count
+                if mask.any():
+                    rows = file.read_row_group(number).filter(pa.array(mask))
+                    yield from (case_of(row) for row in rows.to_pylist())
+
+    def outcomes(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """All outcomes, one row a trial (the latest), a part at a time; schema RESPONSES.
+
+        ``columns`` limits what is read. Safe while another process writes the run. Raises
+        StoreError naming a damaged file.
         """
         wanted = list(columns) if columns else RESPONSES.names
         read = wanted if "trial_key" in wanted else ["trial_key", *wanted]
         # The journal first: a row sealed meanwhile is then seen twice rather than not at all.
-        unsealed = self._unsealed()
-        tables = [_read(part, read) for part in self.parts()]
-        if unsealed:
-            tables.append(responses_table(unsealed).select(read))
-        if not tables:
-            return RESPONSES.empty_table().select(wanted)
-        return _latest(pa.concat_tables(tables)).select(wanted)
+        unsealed = self._unsealed(read)
+        with ExitStack() as stack:
+            # Held open, so that a part rewritten meanwhile is still read as it was.
+            files = [(part, stack.enter_context(open_parquet(part))) for part in self.parts()]
+            digests = [
+                key_digests(read_open_part(part, file, ["trial_key"])["trial_key"])
+                for part, file in files
+            ]
+            kept = latest([*digests, key_digests(unsealed["trial_key"])])
+            for number, (part, file) in enumerate(files):
+                table = read_open_part(part, file, wanted)
+                yield table if kept is None else table.filter(pa.array(kept[number]))
+            if unsealed.num_rows:
+                unsealed = unsealed.select(wanted)
+                yield unsealed if kept is None else unsealed.filter(pa.array(kept[-1]))
 
-    def finished_keys(self, *, with_failed: bool = True) -> set[str]:
-        """Keys of trials that have an outcome; without failed ones if they shall be asked again."""
-        table = self.responses(["trial_key", "status"])
-        if not with_failed:
-            table = table.filter(pc.equal(table["status"], "ok"))
-        return set(table["trial_key"].to_pylist())
+    def responses(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All outcomes as one table; see :meth:`outcomes`."""
+        wanted = list(columns) if columns else RESPONSES.names
+        empty = RESPONSES.empty_table().select(wanted)
+        return pa.concat_tables([empty, *self.outcomes(wanted)])
+
+    def finished(
+        self, variants: Sequence[str], samples: int, *, with_failed: bool = True
+    ) -> npt.NDArray[np.bool_]:
+        """Which trials have an outcome: cases x variants x samples, in the order of the plan.
+
+        ``variants`` are keys. Without failed ones if those shall be asked again. One byte a trial,
+        so that a million of them is nothing.
+        """
+        ids = read_table(self.path / "cases.parquet", ["case_id"])["case_id"].combine_chunks()
+        done = np.zeros((len(ids), len(variants), samples), dtype=np.bool_)
+        columns = ["trial_key", "case_id", "variant_key", "sample", "status"]
+        unsealed = self._unsealed(columns)
+        found = [*(read_part(part, columns) for part in self.parts()), unsealed]
+        for table in _by_the_million(found):
+            if not with_failed:
+                table = table.filter(pc.equal(table["status"], "ok"))
+            case = pc.index_in(table["case_id"], value_set=ids)
+            variant = pc.index_in(table["variant_key"], value_set=pa.array(variants, pa.string()))
+            places = [np.asarray(pc.fill_null(column, -1)) for column in (case, variant)]
+            sample = np.asarray(table["sample"])
+            known = (places[0] >= 0) & (places[1] >= 0) & (sample < samples)
+            done[places[0][known], places[1][known], sample[known]] = True
+        return done
 
     def scores(self, scorer: str) -> pa.Table | None:
         """A scorer's grades (schema SCORES), or None if it has not run."""
         path = self.scores_path / f"{scorer}.parquet"
-        return _read(path, None) if path.exists() else None
+        return read_table(path) if path.exists() else None
 
     def write_scores(self, scorer: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Replace a scorer's grades, whole or not at all."""
-        table = pa.Table.from_pylist(list(rows), schema=SCORES)
+        """Replace a scorer's grades, whole or not at all; ``rows`` are streamed to disk."""
         try:
             self.scores_path.mkdir(exist_ok=True)
         except OSError as error:
             raise StoreError(f"{self.scores_path}: {error.strerror or error}") from error
-        _write_table(self.scores_path / f"{scorer}.parquet", table)
+        write_atomically(
+            self.scores_path / f"{scorer}.parquet",
+            lambda aside: _write_rows(aside, rows, SCORES),
+        )
 
-    def _unsealed(self) -> list[dict[str, Any]]:
-        if not self.journal_path.exists():
-            return []
-        journal = Journal(self.journal_path)
-        try:
-            return [decode_row(row) for _, row in journal.rows()]
-        finally:
-            journal.close()
-
-
-class RunWriter:
-    """The one process that writes a run: journal, sealing, manifest.
-
-    Holds the lock from construction until :meth:`close`. ``commit`` and ``seal`` belong to the
-    journal's thread, everything else to its owner.
-    """
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self._lock = RunLock(folder.path / "lock")
-        try:
-            folder.responses_path.mkdir(exist_ok=True)
-            self._journal = Journal(folder.journal_path)
-            self._remove_sealed_twice()
-        except BaseException:
-            self._lock.release()
-            raise
-
-    def commit(self, entries: Sequence[Entry]) -> None:
-        """Store outcomes; when this returns they survive anything. Seals when enough wait."""
-        self._journal.commit(entries)
-        if len(self._journal) >= SEAL_ROWS:
-            self.seal()
-
-    def seal(self) -> None:
-        """Move everything in the journal into a new part."""
-        keys, rows = [], []
-        for key, row in self._journal.rows():
-            keys.append(key)
-            rows.append(decode_row(row))
-        if not rows:
-            return
-        _write_table(self._next_part(), responses_table(rows))
-        self._journal.remove(keys)
-
-    def close(self, manifest: Manifest, *, is_complete: bool) -> None:
-        """Seal what waits, store the manifest, drop the journal of a complete run, unlock."""
-        try:
-            self.seal()
-            self._drop_superseded()
-            self._journal.close()
-            if is_complete:
-                for suffix in ("", "-wal", "-shm"):
-                    name = self.folder.journal_path.name + suffix
-                    self.folder.journal_path.with_name(name).unlink(missing_ok=True)
-            write_manifest(self.folder.path, manifest)
-        finally:
-            self._lock.release()
-
-    def abandon(self) -> None:
-        """Let go without touching anything: what is committed stays committed."""
-        self._journal.close()
-        self._lock.release()
-
-    def _next_part(self) -> Path:
-        last = self.folder.parts()[-1:]
-        number = int(last[0].stem.removeprefix("part-")) + 1 if last else 0
-        return self.folder.responses_path / f"part-{number:05d}.parquet"
-
-    def _remove_sealed_twice(self) -> None:
-        """Killed between a part's rename and the journal's delete: the part has the rows."""
-        parts = self.folder.parts()
-        if not parts or not len(self._journal):
-            return
-        waiting = dict(self._journal.rows())
-        newest = _read(parts[-1], ["trial_key", "started_at"]).to_pylist()
-        sealed = {row["trial_key"]: row["started_at"] for row in newest}
-        twice = [
-            key
-            for key, row in waiting.items()
-            if sealed.get(key) == datetime.fromisoformat(decode_row(row)["started_at"])
+    def _unsealed(self, columns: Sequence[str]) -> pa.Table:
+        tables = [
+            responses_table([decode_row(item.row) for item in rows]).select(columns)
+            for rows in read_journal(self.journal_path, BATCH_ROWS)
         ]
-        if twice:
-            self._journal.remove(twice)
+        return pa.concat_tables([RESPONSES.empty_table().select(columns), *tables])
 
-    def _drop_superseded(self) -> None:
-        """Rewrite older parts without trials that a newer part answers again."""
-        newer: set[str] = set()
-        for part in reversed(self.folder.parts()):
-            keys = _read(part, ["trial_key"])["trial_key"].to_pylist()
-            if newer.isdisjoint(keys):
-                newer.update(keys)
-                continue
-            keep = [key not in newer for key in keys]
-            newer.update(keys)
-            _write_table(part, _read(part, None).filter(pa.array(keep)))
+
+def _by_the_million(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables joined to large ones: looking names up costs the more the more often it is begun."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(item.num_rows for item in waiting) >= _LOOKED_UP_ROWS:
+            yield pa.concat_tables(waiting)
+            waiting.clear()
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        stream = iter(rows)
+        while waiting := list(islice(stream, BATCH_ROWS)):
+            writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
 
 
 def create_run(
@@ -246,48 +243,17 @@ def create_run(
 def _write_cases(path: Path, cases: Iterable[Case]) -> tuple[int, str]:
     """Stream the cases to disk; how many there were, and a digest of them all in order."""
     count, digest = 0, hashlib.blake2b(digest_size=16)
-    waiting: list[dict[str, Any]] = []
-    with pq.ParquetWriter(path, CASES, compression="zstd") as writer:
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal count
         for case in cases:
-            waiting.append(case_row(case))
-            digest.update(encode_row(waiting[-1]))
+            row = case_row(case)
+            digest.update(encode_row(row))
             count += 1
-            if len(waiting) == _CASE_BATCH:
-                writer.write_table(pa.Table.from_pylist(waiting, schema=CASES))
-                waiting.clear()
-        if waiting:
-            writer.write_table(pa.Table.from_pylist(waiting, schema=CASES))
+            yield row
+
+    _write_rows(path, rows(), CASES)
     return count, f"b2:{digest.hexdigest()}"
-
-
-def _write_table(path: Path, table: pa.Table) -> None:
-    write_atomically(path, lambda aside: pq.write_table(table, aside, compression="zstd"))
-
-
-def _parquet(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(
-            f"{path}: cannot be read: {error}", "Restore the file from a copy."
-        ) from error
-
-
-def _read(path: Path, columns: list[str] | None) -> pa.Table:
-    try:
-        with _parquet(path) as file:
-            return file.read(columns=columns)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(
-            f"{path}: cannot be read: {error}", "Restore the file from a copy."
-        ) from error
-
-
-def _latest(table: pa.Table) -> pa.Table:
-    """Of several rows of one trial the last."""
-    keys = table["trial_key"].to_pylist()
-    last = {key: index for index, key in enumerate(keys)}
-    return table if len(last) == len(keys) else table.take(pa.array(sorted(last.values())))
 
 
 _BACK = re.compile(r"^(?P<name>.+)~(?P<back>\d+)$")

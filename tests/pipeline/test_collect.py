@@ -11,7 +11,8 @@ from evalkit.messages.pricing import find_price
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.stop import Reason, Stop
-from evalkit.store.runs import RunWriter, create_run
+from evalkit.store.runs import create_run
+from evalkit.store.writer import RunWriter
 
 MODEL = "claude-haiku-4-5"
 
@@ -23,6 +24,10 @@ def writer(tmp_path):
     made = RunWriter(create_run(tmp_path / "s" / "r-1", manifest(), "", [a_case()]))
     yield made
     made.abandon()
+
+
+def stored_keys(folder) -> set[str]:
+    return set(folder.responses(["trial_key"])["trial_key"].to_pylist())
 
 
 async def run(writer, client, trials, *, cap=None, workers=4, stop=None, heard=None, most=50):
@@ -52,7 +57,7 @@ def trials(count: int, **fields):
 async def test_everything_is_stored_and_then_heard_of(writer):
     stop, _, heard = await run(writer, FakeClient(), trials(40))
     assert stop.reason is None
-    assert writer.folder.finished_keys() == {trial.key for trial in trials(40)}
+    assert stored_keys(writer.folder) == {trial.key for trial in trials(40)}
     assert len(heard) == 40 and all(isinstance(event, TrialFinished) for event in heard)
 
 
@@ -61,7 +66,7 @@ async def test_nothing_is_heard_of_that_is_not_stored(writer):
 
     class Heard(list):
         def append(self, event):
-            stored_when_heard.append(event.result.trial.key in writer.folder.finished_keys())
+            stored_when_heard.append(event.result.trial.key in stored_keys(writer.folder))
 
     await run(writer, FakeClient(), trials(10), heard=Heard())
     assert stored_when_heard == [True] * 10
@@ -88,7 +93,7 @@ async def test_a_stop_lets_what_is_in_flight_finish(writer):
 
     await run(writer, client, supply(), stop=stop)
     assert 10 <= len(client.requests) < 20
-    assert len(writer.folder.finished_keys()) == len(client.requests)
+    assert len(stored_keys(writer.folder)) == len(client.requests)
 
 
 async def test_a_doomed_run_stops_and_keeps_what_came(writer):

@@ -1,10 +1,11 @@
+import shutil
 import sqlite3
 import threading
 
 import pytest
 
 from evalkit.errors import StoreError
-from evalkit.store.journal import GROUP, Entry, Journal, JournalWriter
+from evalkit.store.journal import GROUP, Entry, Journal, JournalWriter, read_journal
 
 
 def entry(number: int, row: bytes = b"{}") -> Entry:
@@ -21,9 +22,56 @@ def journal(tmp_path):
 def test_rows_come_back_in_order_and_the_last_of_a_trial_counts(journal):
     journal.commit([entry(1, b"a"), entry(2, b"b")])
     journal.commit([entry(1, b"c")])
-    assert sorted(journal.rows()) == [("k1", b"c"), ("k2", b"b")]
+    assert found(journal.read(0, 10)) == [("k2", b"b"), ("k1", b"c")]
     journal.remove(["k1"])
-    assert (len(journal), list(journal.rows())) == (1, [("k2", b"b")])
+    assert found(journal.read(0, 10)) == [("k2", b"b")]
+
+
+def found(rows) -> list[tuple[str, bytes]]:
+    return [(item.trial_key, item.row) for item in rows]
+
+
+def test_what_is_sealed_is_forgotten_and_what_came_meanwhile_is_kept(journal):
+    journal.commit([entry(1, b"a"), entry(2, b"b"), entry(3, b"c")])
+    sealed = journal.read(0, 2)
+    journal.commit([entry(1, b"again"), entry(4, b"d")])
+    journal.forget(sealed)
+    assert found(journal.read(0, 10)) == [("k3", b"c"), ("k1", b"again"), ("k4", b"d")]
+
+
+def test_a_reader_sees_what_is_committed_and_disturbs_nobody(journal, tmp_path):
+    path = tmp_path / "journal.sqlite"
+    assert list(read_journal(path, 2)) == []
+    journal.commit([entry(number, b"x") for number in range(5)])
+    batches = read_journal(path, 2)
+    first = next(batches)
+    journal.commit([entry(9)])
+    rows = [*first, *(item for batch in batches for item in batch)]
+    assert [item.trial_key for item in rows] == ["k0", "k1", "k2", "k3", "k4"]
+    assert list(read_journal(tmp_path / "none.sqlite", 2)) == []
+
+
+def test_a_row_that_has_changed_on_disk_is_told(journal, tmp_path):
+    journal.commit([entry(1, b"seven")])
+    journal._database.execute("UPDATE outcomes SET row = CAST(replace(hex(row), '76', '66') AS BLOB)")
+    with pytest.raises(StoreError, match="checksum does not match") as caught:
+        journal.read(0, 1)
+    assert "responses is kept" in caught.value.hint
+
+
+def test_rows_of_the_first_format_are_read_without_a_checksum(journal):
+    journal._database.execute("INSERT INTO outcomes VALUES ('k1', ?)", (b'{"a":1}',))
+    assert found(journal.read(0, 1)) == [("k1", b'{"a":1}')]
+
+
+def test_a_deleted_folder_is_noticed(tmp_path):
+    (tmp_path / "run").mkdir()
+    journal = Journal(tmp_path / "run" / "journal.sqlite")
+    journal.commit([entry(1)])
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(StoreError, match="deleted or moved"):
+        journal.commit([entry(2)])
+    journal.close()
 
 
 def test_a_commit_is_seen_by_others_at_once(journal, tmp_path):

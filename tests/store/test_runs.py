@@ -8,10 +8,11 @@ import pytest
 from builders import WHEN, a_case, a_failure, a_response, a_result
 
 from evalkit.errors import StoreError, UnknownRun
-from evalkit.store import runs as runs_module
+from evalkit.store import writer as writer_module
 from evalkit.store.journal import Entry
 from evalkit.store.manifest import Manifest
-from evalkit.store.runs import RunFolder, RunWriter, create_run, find_run, list_runs
+from evalkit.store.runs import RunFolder, create_run, find_run, list_runs
+from evalkit.store.writer import RunWriter
 from evalkit.tables import RESPONSES, encode_row, response_row
 
 
@@ -36,6 +37,14 @@ def folder(tmp_path) -> RunFolder:
     return create_run(
         tmp_path / "sums" / "20261123T120000Z-abc123", manifest(), "name: sums\n", cases
     )
+
+
+def stored_keys(folder: RunFolder) -> set[str]:
+    return set(folder.responses(["trial_key"])["trial_key"].to_pylist())
+
+
+def _cut(rows) -> None:
+    raise KeyboardInterrupt
 
 
 def entries(*results) -> list[Entry]:
@@ -69,10 +78,7 @@ def test_outcomes_are_readable_before_and_after_sealing(folder):
     assert len(folder.parts()) == 1
     assert folder.responses().equals(before)
     writer.commit(entries(a_result(3)))
-    assert folder.finished_keys() == {a_result(number).trial.key for number in (1, 2, 3)}
-    assert folder.finished_keys(with_failed=False) == {
-        a_result(number).trial.key for number in (1, 3)
-    }
+    assert stored_keys(folder) == {a_result(number).trial.key for number in (1, 2, 3)}
     writer.close(manifest(status="complete"), is_complete=True)
     assert not list(folder.path.glob("journal*"))
     assert folder.responses(["trial_key"]).num_rows == 3
@@ -100,8 +106,9 @@ def test_what_is_unknown_is_null(folder):
 def test_killed_between_sealing_and_forgetting_nothing_is_doubled(folder, monkeypatch):
     writer = RunWriter(folder)
     writer.commit(entries(a_result(1), a_result(2)))
-    monkeypatch.setattr(writer._journal, "remove", lambda keys: None)
-    writer.seal()  # the part is there, the journal still has its rows: as after a kill
+    monkeypatch.setattr(writer._journal, "forget", _cut)
+    with pytest.raises(KeyboardInterrupt):
+        writer.seal()  # the part is there, the journal still has its rows: as after a kill
     writer.abandon()
     assert folder.responses().num_rows == 2
     again = RunWriter(folder)
@@ -125,13 +132,14 @@ def test_an_answer_replaces_an_earlier_failure_everywhere(folder):
 
 
 def test_sealing_happens_by_size(folder, monkeypatch):
-    monkeypatch.setattr(runs_module, "SEAL_ROWS", 10)
+    monkeypatch.setattr(writer_module, "SEAL_ROWS", 10)
     writer = RunWriter(folder)
     for number in range(25):
         writer.commit(entries(a_result(number)))
-    assert len(folder.parts()) == 2
-    assert len(folder.finished_keys()) == 25
     writer.abandon()
+    assert folder.parts()
+    assert {pq.read_metadata(part).num_rows for part in folder.parts()} == {10}
+    assert len(stored_keys(folder)) == 25
 
 
 def test_text_that_utf8_cannot_hold_is_kept_as_far_as_it_can(folder):
@@ -144,7 +152,8 @@ def test_text_that_utf8_cannot_hold_is_kept_as_far_as_it_can(folder):
 
 def test_one_writer_a_run_and_the_lock_dies_with_its_process(folder):
     program = (
-        "import sys, pathlib; from evalkit.store.runs import RunFolder, RunWriter;"
+        "import sys, pathlib; from evalkit.store.runs import RunFolder;"
+        "from evalkit.store.writer import RunWriter;"
         f"writer = RunWriter(RunFolder(pathlib.Path({str(folder.path)!r})));"
         "print('held', flush=True);"
         "sys.stdin.read()"

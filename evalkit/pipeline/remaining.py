@@ -1,0 +1,58 @@
+"""What a run has and what it lacks, found without holding its trials in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from evalkit.plan.matrix import PlannedVariant
+from evalkit.plan.trials import plan_trials
+from evalkit.store.runs import RunFolder
+from evalkit.types import Trial
+
+
+def remaining_trials(
+    folder: RunFolder,
+    variants: Sequence[PlannedVariant],
+    samples: int,
+    done: npt.NDArray[np.bool_],
+) -> Iterator[Trial]:
+    """The trials without an outcome, in the order of the plan.
+
+    ``done`` is cases x variants x samples. Only cases that lack something are read and rendered:
+    among a million trials the last missing ones are found at once.
+    """
+    order = {planned.variant.key: number for number, planned in enumerate(variants)}
+    lacking: npt.NDArray[np.bool_] = np.logical_not(done.all(axis=(1, 2)))
+    places = np.flatnonzero(lacking)
+    for place, case in zip(places, folder.cases(lacking), strict=True):
+        for trial in plan_trials(variants, [case], samples):
+            if not done[place, order[trial.variant.key], trial.sample]:
+                yield trial
+
+
+def count_totals(folder: RunFolder, planned: int) -> dict[str, Any]:
+    """The totals of a manifest, counted from the stored rows a part at a time.
+
+    ``cost_usd`` is None while no row has a known cost.
+    """
+    statuses: Counter[str] = Counter()
+    cached, cost = 0, None
+    for table in folder.outcomes(["status", "source", "cost_usd"]):
+        for row in pc.value_counts(table["status"]).to_pylist():
+            statuses[row["values"]] += row["counts"]
+        cached += pc.sum(pc.equal(table["source"], "cache")).as_py() or 0
+        spent = pc.sum(table["cost_usd"]).as_py()
+        cost = cost if spent is None else (cost or 0.0) + spent
+    return {
+        "planned": planned,
+        "ok": statuses["ok"],
+        "failed": statuses["failed"],
+        "cached": cached,
+        "cost_usd": cost,
+    }
