@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 BARE = """
 import asyncio, sys, httpx, orjson
 from httpx_aiohttp import HttpxAiohttpClient
-url, count, concurrency, stream = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1"
+url, stream = sys.argv[1], sys.argv[4] == "1"
+count, concurrency = int(sys.argv[2]), int(sys.argv[3])
 async def main():
     limits = httpx.Limits(max_connections=0, keepalive_expiry=30)
     async with HttpxAiohttpClient(timeout=60, limits=limits) as client:
