@@ -1,211 +1,150 @@
-"""A run to its Report: analysis of what is stored, provenance, telling cases."""
+"""Stored runs to a Report: analysis, provenance, telling cases."""
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.analysis.analysis import analyse
-from evalkit.analysis.options import Options
-from evalkit.analysis.outcomes import grade
-from evalkit.analysis.results import OUTCOME_CLASSES, Analysis, OutcomeClass
-from evalkit.analysis.trials import COLUMNS, Trials, read_trials
+from evalkit.analysis.options import By, Options
+from evalkit.analysis.results import Analysis
+from evalkit.analysis.trials import Trials
 from evalkit.errors import UsageError
-from evalkit.pipeline.score import score_run
-from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.wiring import resolve_endpoints
-from evalkit.plan.matrix import PlannedVariant, plan_variants
-from evalkit.report.report import (
-    Answer,
-    CaseExample,
-    ModelUsed,
-    PromptSent,
-    Provenance,
-    Report,
-    Turn,
-    build_report,
-)
-from evalkit.store.manifest import Manifest
+from evalkit.pipeline.examples import examples
+from evalkit.pipeline.stored import StoredRun, differences, load_runs, seed_of, trials_of
+from evalkit.report.report import ModelUsed, Provenance, Report, build_report
 from evalkit.store.runs import RunFolder
-from evalkit.suite.schema import Suite
-from evalkit.types import Case
-
-_ANSWER_COLUMNS = [
-    "trial_key",
-    "case_id",
-    "variant_key",
-    "sample",
-    "status",
-    "text",
-    "thinking_text",
-    "stop_reason",
-    "input_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "elapsed_s",
-    "cost_usd",
-    "error_kind",
-    "error_message",
-]
 
 
 def compare_run(
-    folder: RunFolder, *, scorer: str | None = None, baseline: str | None = None
+    folder: RunFolder,
+    *,
+    scorer: str | None = None,
+    baseline: str | None = None,
+    by: By | None = None,
 ) -> Report:
-    """Analyse a run, scoring it first where scores are missing.
+    """Analyse a run, scoring it first where scores are missing; see :func:`compare_runs`."""
+    return compare_runs([folder], scorer=scorer, baseline=baseline, by=by)
 
-    ``scorer`` leads the comparison (default: the suite's first), ``baseline`` is a variant's key.
-    Raises UsageError for names the run does not have, StoreError for a damaged run.
+
+def compare_runs(
+    folders: Sequence[RunFolder],
+    *,
+    scorer: str | None = None,
+    baseline: str | None = None,
+    by: By | None = None,
+    allow: bool = False,
+) -> Report:
+    """Compare the variants of a run, or of several runs by case id.
+
+    ``scorer`` leads (default: the first suite's first), ``baseline`` is a variant's key or a run's
+    id, ``by`` what shall differ. Raises UsageError for names that are not there and, unless
+    ``allow``, for runs whose dataset, scorers or prompts are not the same; StoreError for a
+    damaged run.
     """
-    suite, manifest = stored_suite(folder), folder.manifest()
-    variants = plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
-    responses = folder.responses(list(dict.fromkeys([*COLUMNS, *_ANSWER_COLUMNS])))
-    scores = _scores(folder, suite, responses.num_rows)
-    trials = read_trials(
-        responses,
-        scores,
-        folder.case_columns(),
-        {planned.variant: manifest.n_cases * suite.samples for planned in variants},
-    )
+    runs = load_runs(folders)
+    differing = tuple(differences(runs))
+    if differing and not allow:
+        raise UsageError(
+            f"these runs are not comparable: {'; '.join(differing)}",
+            "--allow compares them nonetheless and names the differences first.",
+        )
+    trials = trials_of(runs)
+    analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by)
+    warnings = tuple(f"not the same: {difference}" for difference in differing)
+    analysis = replace(analysis, warnings=(*warnings, *analysis.warnings))
+    cases = examples(runs, trials, analysis)
+    return build_report(analysis, _provenance(runs, analysis), cases, n_cases=analysis.n_cases)
+
+
+def analyse_runs(
+    runs: Sequence[StoredRun],
+    trials: Trials,
+    *,
+    scorer: str | None = None,
+    baseline: str | None = None,
+    by: By | None = None,
+) -> tuple[Analysis, Options]:
+    """What there is to conclude, and the options it was concluded with."""
+    first = runs[0].suite.report
     options = Options(
-        # The same run draws the same random numbers, on any machine.
-        seed=zlib.crc32(manifest.run_id.encode()),
-        margin=suite.report.margin,
+        seed=seed_of(runs, "compare"),
+        margin=first.margin,
         leading_scorer=scorer,
-        baseline=baseline or suite.report.baseline,
+        baseline=_baseline(trials, baseline or (first.baseline if len(runs) == 1 else None)),
+        by=by,
+        is_whole_dataset=all(run.is_whole_dataset for run in runs),
     )
     try:
-        analysis = analyse(trials, options)
+        return analyse(trials, options), options
     except ValueError as error:
-        raise UsageError(str(error), _choices(suite, variants)) from error
-    examples = _examples(folder, variants, responses, scores, trials, analysis)
-    return build_report(analysis, _provenance(folder, suite, manifest, analysis), examples)
+        raise UsageError(str(error), _choices(trials)) from error
 
 
-def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Table]:
-    """Every scorer's grades; scored now if a scorer has not seen all that is stored."""
-    found = {spec.name: folder.scores(spec.name) for spec in suite.scorers}
-    if any(table is None or table.num_rows != answered for table in found.values()):
-        score_run(folder)
-        found = {spec.name: folder.scores(spec.name) for spec in suite.scorers}
-    return {name: table for name, table in found.items() if table is not None}
+def _baseline(trials: Trials, wanted: str | None) -> str | None:
+    """A variant's key; a run's id (or its beginning) stands for its first variant."""
+    if wanted is None or any(variant.key == wanted for variant in trials.variants):
+        return wanted
+    for variant, run in zip(trials.variants, trials.runs, strict=False):
+        plain = replace(variant, model=variant.model.removesuffix(f"@{run}")).key
+        if run.startswith(wanted) or plain == wanted:
+            return variant.key
+    return wanted
 
 
-def _choices(suite: Suite, variants: list[PlannedVariant]) -> str:
-    scorers = ", ".join(spec.name for spec in suite.scorers) or "none"
-    keys = ", ".join(planned.variant.key for planned in variants[:12])
+def _choices(trials: Trials) -> str:
+    scorers = ", ".join(trials.scorers) or "none"
+    keys = ", ".join(variant.key for variant in trials.variants[:12])
     return f"Scorers: {scorers}. Variants: {keys}."
 
 
-def _examples(
-    folder: RunFolder,
-    variants: list[PlannedVariant],
-    responses: pa.Table,
-    scores: Mapping[str, pa.Table],
-    trials: Trials,
-    analysis: Analysis,
-) -> Iterator[CaseExample]:
-    """Every case with its prompts as sent and its answers, one at a time."""
-    lead = analysis.leading_scorer
-    outcomes: list[OutcomeClass | None] = [None] * responses.num_rows
-    grades: dict[str, dict[str, Any]] = {}
-    if lead is not None:
-        outcomes = [OUTCOME_CLASSES[code] for code in grade(trials, lead).outcome]
-        grades = {row["trial_key"]: row for row in scores[lead].to_pylist()}
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for place, case_id in enumerate(responses["case_id"].to_pylist()):
-        places[case_id].append(place)
-    order = {planned.variant.key: number for number, planned in enumerate(variants)}
-    texts = responses.select(_ANSWER_COLUMNS)
-    for case in folder.cases():
-        rows = texts.take(pa.array(places[case.id], pa.int64())).to_pylist()
-        answers = [
-            _answer(row, outcomes[place], grades.get(row["trial_key"], {}))
-            for row, place in zip(rows, places[case.id], strict=True)
-        ]
-        answers.sort(key=lambda answer: (order[answer.variant], answer.sample))
-        yield CaseExample(
-            id=case.id,
-            prompts=_prompts_sent(case, variants),
-            answers=tuple(answers),
-            target=case.target,
-            tags=case.tags,
-        )
-
-
-def _answer(
-    row: Mapping[str, Any], outcome: OutcomeClass | None, grade: Mapping[str, Any]
-) -> Answer:
-    failure = f"{row['error_kind']}: {row['error_message']}" if row["status"] != "ok" else None
-    return Answer(
-        variant=row["variant_key"],
-        sample=row["sample"],
-        outcome=outcome,
-        text=row["text"],
-        thinking=row["thinking_text"],
-        score=grade.get("value"),
-        extracted=grade.get("answer"),
-        reason=grade.get("reason"),
-        stop_reason=row["stop_reason"],
-        failure=failure,
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        thinking_tokens=row["thinking_tokens"],
-        elapsed_s=row["elapsed_s"],
-        cost_usd=row["cost_usd"],
-    )
-
-
-def _prompts_sent(case: Case, variants: list[PlannedVariant]) -> tuple[PromptSent, ...]:
-    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
-    sent = []
-    for name, prompt in prompts.items():
-        turns = (Turn(role, text) for role, text in prompt.render(case).turns())
-        sent.append(PromptSent(name, tuple(turns)))
-    return tuple(sent)
-
-
-def _provenance(
-    folder: RunFolder, suite: Suite, manifest: Manifest, analysis: Analysis
-) -> Provenance:
-    answered: defaultdict[str, set[str]] = defaultdict(set)
-    for summary in analysis.variants:
-        answered[summary.model].update(summary.models_answered)
-    digests = manifest.digests
-    pricings = sorted(set(_pricing_sources(folder)))
+def _provenance(runs: Sequence[StoredRun], analysis: Analysis) -> Provenance:
+    """Where the numbers come from; of several runs, what is each one's own is listed."""
+    first = runs[0].manifest
+    digests = first.digests
+    ends = [run.manifest.ended_at for run in runs]
+    starts = [datetime.fromisoformat(run.manifest.started_at) for run in runs]
+    open_ = [run.manifest.status for run in runs if run.manifest.status != "complete"]
+    hosts = [host for run in runs for host in run.manifest.endpoints.values()]
+    pricings = sorted({source for run in runs for source in _pricing_sources(run.folder)})
     return Provenance(
-        suite=manifest.name,
-        run_id=manifest.run_id,
-        run_path=str(folder.path),
-        evalkit_version=manifest.versions.get("evalkit", "?"),
-        description=suite.description or None,
-        status=manifest.status,
+        suite=" and ".join(dict.fromkeys(run.manifest.name for run in runs)),
+        run_id=", ".join(run.manifest.run_id for run in runs),
+        run_path=", ".join(str(run.folder.path) for run in runs),
+        evalkit_version=first.versions.get("evalkit", "?"),
+        description=runs[0].suite.description or None,
+        status=open_[0] if open_ else first.status,
         suite_digest=digests.get("suite"),
-        dataset=Path(suite.dataset.path).name,
+        dataset=Path(runs[0].suite.dataset.path).name,
         dataset_digest=digests.get("dataset"),
-        dataset_rows=manifest.n_cases,
+        dataset_rows=first.n_cases,
         prompt_digests={
             name.removeprefix("prompt:"): digest
             for name, digest in digests.items()
             if name.startswith("prompt:")
         },
-        endpoint_hosts=tuple(dict.fromkeys(manifest.endpoints.values())),
-        models=tuple(
-            ModelUsed(model.name, model.model, tuple(sorted(answered[model.name])))
-            for model in suite.models
-        ),
-        started_at=datetime.fromisoformat(manifest.started_at),
-        ended_at=datetime.fromisoformat(manifest.ended_at) if manifest.ended_at else None,
+        endpoint_hosts=tuple(dict.fromkeys(hosts)),
+        models=_models(runs, analysis),
+        started_at=min(starts),
+        ended_at=max(datetime.fromisoformat(end) for end in ends if end) if all(ends) else None,
         pricing=", ".join(pricings) or None,
-        python_version=manifest.versions.get("python"),
-        git_commit=manifest.git_commit,
+        python_version=first.versions.get("python"),
+        git_commit=first.git_commit,
+    )
+
+
+def _models(runs: Sequence[StoredRun], analysis: Analysis) -> tuple[ModelUsed, ...]:
+    answered: defaultdict[str, set[str]] = defaultdict(set)
+    for summary in analysis.variants:
+        answered[summary.model].update(summary.models_answered)
+    asked = {planned.variant.model: planned.model_id for run in runs for planned in run.variants}
+    return tuple(
+        ModelUsed(name, model, tuple(sorted(answered[name]))) for name, model in asked.items()
     )
 
 

@@ -82,16 +82,23 @@ class Report:
 
 
 def build_report(
-    analysis: Analysis, provenance: Provenance, cases: Iterable[CaseExample]
+    analysis: Analysis,
+    provenance: Provenance,
+    cases: Iterable[CaseExample],
+    n_cases: int | None = None,
 ) -> Report:
-    """Decide what is said about a run. ``cases`` are read once and may be any number."""
+    """Decide what is said about a run. ``cases`` are read once and may be any number.
+
+    ``n_cases`` is how many the run has, where ``cases`` are only those worth showing.
+    """
     examples = choose(cases, analysis.comparisons)
+    n_cases = examples.n_cases if n_cases is None else n_cases
     n_shown = len(examples.shown)
-    if n_shown == examples.n_cases:
+    if n_shown == n_cases:
         selection = f"All {count(n_shown, 'case')}, the most telling first."
     else:
         selection = (
-            f"{n_shown} of {count(examples.n_cases, 'case')}: those where settings disagree come "
+            f"{n_shown} of {count(n_cases, 'case')}: those where settings disagree come "
             "first, then failures, then wrong answers. The run holds them all."
         )
     return Report(
@@ -100,6 +107,6 @@ def build_report(
         provenance=provenance,
         warnings=analysis.warnings,
         examples=examples.shown,
-        n_cases=examples.n_cases,
+        n_cases=n_cases,
         selection=selection,
     )

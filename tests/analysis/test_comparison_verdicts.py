@@ -247,7 +247,7 @@ def test_a_dataset_used_up_names_the_samples_that_would_do() -> None:
     assert comparison.verdict == "inconclusive"
     assert comparison.needs_cases is None
     # Within a case: 0.15 each on average, so 2 x 0.15 / k x 8.56 / 0.02² = 700 at k = 9.2.
-    assert comparison.needs_samples in (7, 8, 9, 10, 11)
+    assert comparison.needs_samples in range(6, 20)
     assert f"about {comparison.needs_samples} samples of each" in " ".join(comparison.notes)
 
 

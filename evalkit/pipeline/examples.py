@@ -1,0 +1,156 @@
+"""The cases worth showing, with their prompts as sent and every answer to them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evalkit.analysis.outcomes import Graded, case_scores, grade
+from evalkit.analysis.results import OUTCOME_CLASSES, Analysis, OutcomeClass
+from evalkit.analysis.trials import Trials
+from evalkit.pipeline.stored import StoredRun, joined_scores
+from evalkit.report.examples import FLIP, MAX_CASES
+from evalkit.report.report import Answer, CaseExample, PromptSent, Turn
+from evalkit.store.runs import RunFolder
+from evalkit.types import Case
+
+_COLUMNS = (
+    *("trial_key", "case_id", "variant_key", "sample", "status", "text", "thinking_text"),
+    *("stop_reason", "input_tokens", "output_tokens", "thinking_tokens", "elapsed_s", "cost_usd"),
+    *("error_kind", "error_message"),
+)
+_FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "unscored")
+
+
+def examples(
+    runs: Sequence[StoredRun], trials: Trials, analysis: Analysis
+) -> Iterator[CaseExample]:
+    """The cases that tell most, a few times as many as a page shows, one at a time.
+
+    Texts are read for these cases alone.
+    """
+    graded = grade(trials, analysis.leading_scorer) if analysis.leading_scorer else None
+    chosen = _telling(trials, analysis, graded)
+    wanted = pa.array([trials.cases.ids[place] for place in chosen], pa.string())
+    answers: defaultdict[str, list[Answer]] = defaultdict(list)
+    outcomes = _outcomes(trials, graded, chosen)
+    grades = _grades(runs, analysis.leading_scorer, wanted)
+    for run in runs:
+        for row in run.keyed(_rows_of(run.folder, wanted)).to_pylist():
+            outcome = outcomes.get((row["case_id"], row["variant_key"], row["sample"]))
+            answer = _answer(row, outcome, grades.get(row["trial_key"], {}))
+            answers[row["case_id"]].append(answer)
+    order = {variant.key: place for place, variant in enumerate(trials.variants)}
+    for case, owners in _cases(runs, set(wanted.to_pylist())):
+        found = answers[case.id]
+        found.sort(key=lambda answer: (order[answer.variant], answer.sample))
+        yield CaseExample(
+            id=case.id,
+            prompts=_prompts_sent(owners),
+            answers=tuple(found),
+            target=case.target,
+            tags=case.tags,
+        )
+
+
+def _rows_of(folder: RunFolder, wanted: pa.Array) -> pa.Table:
+    """What is stored of these cases."""
+    rows = folder.responses(_COLUMNS)
+    return rows.filter(pc.is_in(rows["case_id"], value_set=wanted))
+
+
+def _telling(trials: Trials, analysis: Analysis, graded: Graded | None) -> list[int]:
+    """Positions of cases: disagreement first, then faults, then wrong answers; in their order."""
+    n_cases = len(trials.cases.ids)
+    rank = np.full(n_cases, 3)
+    if graded is not None:
+        scores = case_scores(trials, graded).mean
+        rank[(scores < 1).any(axis=0)] = 2
+        faults = [OUTCOME_CLASSES.index(name) for name in _FAULTS]
+        rank[trials.case[np.isin(graded.outcome, faults)]] = 1
+        place = {variant.key: row for row, variant in enumerate(trials.variants)}
+        for one in analysis.comparisons:
+            gap = np.abs(scores[place[one.candidate]] - scores[place[one.baseline]])
+            rank[gap >= FLIP] = 0
+    return sorted(np.argsort(rank, kind="stable")[: 4 * MAX_CASES].tolist())
+
+
+def _outcomes(
+    trials: Trials, graded: Graded | None, chosen: Sequence[int]
+) -> dict[tuple[str, str, int], OutcomeClass]:
+    """What became of each trial of the chosen cases, by case, variant and sample."""
+    if graded is None:
+        return {}
+    rows = np.flatnonzero(np.isin(trials.case, chosen))
+    return {
+        (
+            trials.cases.ids[trials.case[row]],
+            trials.variants[trials.variant[row]].key,
+            int(trials.sample[row]),
+        ): OUTCOME_CLASSES[graded.outcome[row]]
+        for row in rows
+    }
+
+
+def _grades(
+    runs: Sequence[StoredRun], scorer: str | None, wanted: pa.Array
+) -> dict[str, dict[str, Any]]:
+    if scorer is None:
+        return {}
+    table = joined_scores(runs)[scorer]
+    rows = table.filter(pc.is_in(table["case_id"], value_set=wanted))
+    return {row["trial_key"]: row for row in rows.to_pylist()}
+
+
+def _cases(
+    runs: Sequence[StoredRun], wanted: set[str]
+) -> Iterator[tuple[Case, list[tuple[StoredRun, Case]]]]:
+    """Each wanted case, as the first run that has it knows it, with what every run sent."""
+    owners: dict[str, list[tuple[StoredRun, Case]]] = {}
+    for run in runs:
+        for case in run.folder.cases():
+            if case.id in wanted:
+                owners.setdefault(case.id, []).append((run, case))
+    for found in owners.values():
+        yield found[0][1], found
+
+
+def _answer(
+    row: Mapping[str, Any], outcome: OutcomeClass | None, grade: Mapping[str, Any]
+) -> Answer:
+    failure = f"{row['error_kind']}: {row['error_message']}" if row["status"] != "ok" else None
+    return Answer(
+        variant=row["variant_key"],
+        sample=row["sample"],
+        outcome=outcome,
+        text=row["text"],
+        thinking=row["thinking_text"],
+        score=grade.get("value"),
+        extracted=grade.get("answer"),
+        reason=grade.get("reason"),
+        stop_reason=row["stop_reason"],
+        failure=failure,
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        thinking_tokens=row["thinking_tokens"],
+        elapsed_s=row["elapsed_s"],
+        cost_usd=row["cost_usd"],
+    )
+
+
+def _prompts_sent(owners: Sequence[tuple[StoredRun, Case]]) -> tuple[PromptSent, ...]:
+    """Every prompt once; one that two runs send differently carries its run's label."""
+    sent: dict[str, PromptSent] = {}
+    for run, case in owners:
+        for planned in run.variants:
+            turns = tuple(Turn(role, text) for role, text in planned.prompt.render(case).turns())
+            name = planned.variant.prompt
+            if name in sent and sent[name].turns != turns:
+                name = f"{name}@{run.label}"
+            sent.setdefault(name, PromptSent(name, turns))
+    return tuple(sent.values())

@@ -1,0 +1,195 @@
+"""Stored runs as analysis wants them: one, or several made comparable."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evalkit.analysis.matching import run_name
+from evalkit.analysis.trials import COLUMNS, Trials, read_trials
+from evalkit.errors import UsageError
+from evalkit.pipeline.score import score_run
+from evalkit.pipeline.start import stored_suite
+from evalkit.pipeline.wiring import resolve_endpoints
+from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.store.manifest import Manifest
+from evalkit.store.runs import RunFolder
+from evalkit.suite.schema import Suite
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredRun:
+    """A run with its variants and grades; ``label`` tells it from others ("" when it is alone)."""
+
+    folder: RunFolder
+    suite: Suite
+    manifest: Manifest
+    variants: tuple[PlannedVariant, ...]
+    scores: Mapping[str, pa.Table]
+    label: str = ""
+
+    @property
+    def is_whole_dataset(self) -> bool:
+        """Whether the run has every case of its dataset."""
+        return self.suite.dataset.limit is None
+
+    def keyed(self, table: pa.Table) -> pa.Table:
+        """Rows of this run with keys that no other run has; as they are when it is alone."""
+        if not self.label:
+            return table
+        if "variant_key" in table.column_names:
+            old = pa.array([_original(one, self.label) for one in self.variants], pa.string())
+            new = pa.array([one.variant.key for one in self.variants], pa.string())
+            keys = new.take(pc.index_in(table["variant_key"], value_set=old))
+            table = table.set_column(table.column_names.index("variant_key"), "variant_key", keys)
+        if "trial_key" in table.column_names:
+            keys = pc.binary_join_element_wise(table["trial_key"], self.label, "@")
+            table = table.set_column(table.column_names.index("trial_key"), "trial_key", keys)
+        return table
+
+
+def load_run(folder: RunFolder) -> StoredRun:
+    """A run, scored first where scores are missing. Raises StoreError for a damaged one."""
+    suite, manifest = stored_suite(folder), folder.manifest()
+    variants = plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
+    return StoredRun(folder, suite, manifest, tuple(variants), _scores(folder, suite))
+
+
+def load_runs(folders: Sequence[RunFolder]) -> list[StoredRun]:
+    """Runs to be compared, told apart by their ids. Raises UsageError for one given twice."""
+    runs = [load_run(folder) for folder in folders]
+    if len(runs) == 1:
+        return runs
+    labels = [run.manifest.run_id for run in runs]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise UsageError(f"run {twice[0]} was given twice", "Name two different runs.")
+    return [_labelled(run, label) for run, label in zip(runs, labels, strict=True)]
+
+
+def differences(runs: Sequence[StoredRun]) -> Iterator[str]:
+    """What makes runs hard to compare: datasets, scorers or prompts that are not the same."""
+    yield from _differing("dataset", runs, [run.manifest.digests.get("dataset") for run in runs])
+    for name in _shared_scorers(runs):
+        specs = [
+            next(repr(spec) for spec in run.suite.scorers if spec.name == name) for run in runs
+        ]
+        if len(set(specs)) > 1:
+            yield f"the scorer {name} is set up differently"
+    digests = [run.manifest.digests for run in runs]
+    for key in dict.fromkeys(key for one in digests for key in one if key.startswith("prompt:")):
+        known = [(run, one[key]) for run, one in zip(runs, digests, strict=True) if key in one]
+        name = f"prompt {key.removeprefix('prompt:')}"
+        yield from _differing(name, [run for run, _ in known], [digest for _, digest in known])
+
+
+def trials_of(runs: Sequence[StoredRun]) -> Trials:
+    """Every recorded trial of one run or several, by case id."""
+    responses = pa.concat_tables([run.keyed(run.folder.responses(COLUMNS)) for run in runs])
+    cases = pa.concat_tables([run.folder.case_columns() for run in runs])
+    trials = read_trials(
+        responses,
+        joined_scores(runs),
+        cases if len(runs) == 1 else _first_of_each(cases),
+        {
+            planned.variant: run.manifest.n_cases * run.suite.samples
+            for run in runs
+            for planned in run.variants
+        },
+    )
+    traits = tuple(_traits(run, planned) for run in runs for planned in run.variants)
+    if len(runs) == 1:
+        return replace(trials, traits=traits)
+    labels = tuple(run.label for run in runs for _ in run.variants)
+    return replace(trials, traits=traits, runs=labels)
+
+
+def joined_scores(runs: Sequence[StoredRun]) -> dict[str, pa.Table]:
+    """The grades of every scorer that all runs have. Raises UsageError where there is none."""
+    shared = _shared_scorers(runs)
+    if not shared and len(runs) > 1:
+        raise UsageError("the runs have no scorer in common", "Score them with the same one.")
+    return {
+        name: pa.concat_tables([run.keyed(run.scores[name]) for run in runs]) for name in shared
+    }
+
+
+def seed_of(runs: Sequence[StoredRun], purpose: str) -> int:
+    """A seed from the ids of the runs and what it is for: the same on any machine."""
+    ids = "+".join(run.manifest.run_id for run in runs)
+    return zlib.crc32(f"{ids}:{purpose}".encode())
+
+
+def _labelled(run: StoredRun, label: str) -> StoredRun:
+    variants = tuple(
+        replace(
+            planned,
+            variant=replace(planned.variant, model=run_name(planned.variant.model, label)),
+        )
+        for planned in run.variants
+    )
+    return replace(run, variants=variants, label=label)
+
+
+def _original(planned: PlannedVariant, label: str) -> str:
+    """The key that the variant has in its own run."""
+    variant = planned.variant
+    return replace(variant, model=variant.model.removesuffix(f"@{label}")).key
+
+
+def _scores(folder: RunFolder, suite: Suite) -> dict[str, pa.Table]:
+    """Every scorer's grades; scored now if a scorer has not seen all that is stored."""
+    answered = folder.responses(["trial_key"]).num_rows
+    found = {spec.name: folder.scores(spec.name) for spec in suite.scorers}
+    if any(table is None or table.num_rows != answered for table in found.values()):
+        score_run(folder)
+        found = {spec.name: folder.scores(spec.name) for spec in suite.scorers}
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def _shared_scorers(runs: Sequence[StoredRun]) -> list[str]:
+    return [name for name in runs[0].scores if all(name in run.scores for run in runs)]
+
+
+def _differing(
+    what: str, runs: Sequence[StoredRun], digests: Sequence[str | None]
+) -> Iterator[str]:
+    if len(set(digests)) > 1:
+        told = [
+            f"{(digest or 'unknown')[:11]} in {run.manifest.run_id}"
+            for run, digest in zip(runs, digests, strict=True)
+        ]
+        yield f"the {what} differs ({', '.join(told)})"
+
+
+def _first_of_each(cases: pa.Table) -> pa.Table:
+    """Each case once, in the order of the first run that has it."""
+    first: dict[str, int] = {}
+    for row, case_id in enumerate(cases["case_id"].to_pylist()):
+        first.setdefault(case_id, row)
+    return cases.take(pa.array(first.values(), pa.int64()))
+
+
+def _traits(run: StoredRun, planned: PlannedVariant) -> dict[str, str]:
+    """What a variant was asked with, in words."""
+    variant, sampling = planned.variant, planned.sampling
+    prompt = run.manifest.digests.get(f"prompt:{variant.prompt}", "")
+    stops = planned.prompt.stop_sequences
+    known: dict[str, object] = {
+        "prompt": f"{variant.prompt} {prompt[:11]}",
+        "model": planned.model_id,
+        "thinking": variant.thinking.key,
+        "max_tokens": planned.max_tokens,
+        "answer tokens": planned.answer_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "stop sequences": ", ".join(repr(stop) for stop in stops) or None,
+        "endpoint": run.manifest.endpoints.get(planned.endpoint.name),
+        **{name: value for name, value in planned.options.items() if name != "metadata"},
+    }
+    return {name: str(value) for name, value in known.items() if value is not None}

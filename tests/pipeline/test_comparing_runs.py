@@ -1,0 +1,136 @@
+"""Two stored runs and more: paired by case, refused where they differ, differences named first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stored_runs import a_run
+
+from evalkit.errors import UsageError
+from evalkit.pipeline.compare import compare_run, compare_runs
+from evalkit.report import html, json, terminal
+
+WORSE = [0.0] * 30 + [1.0] * 70
+BETTER = [1.0] * 90 + [0.0] * 10
+
+
+def test_the_same_variant_in_two_runs_is_paired_by_case(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE, "1024": WORSE})
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER, "1024": WORSE})
+    analysis = compare_runs([old, new]).analysis
+    first, second = analysis.comparisons
+    assert first.baseline == "plain/claude-haiku-4-5@aaaaaa/off"
+    assert first.candidate == "plain/claude-haiku-4-5@bbbbbb/off"
+    assert (first.axis, first.verdict) == ("run", "superior")
+    assert (first.wins, first.losses, first.n_pairs, first.n_unpaired) == (30, 10, 100, 0)
+    assert (second.wins, second.losses) == (0, 0)
+    assert first.confounds == ()
+    assert len(analysis.variants) == 4
+    assert analysis.n_cases == 100
+
+
+def test_every_page_can_be_written(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE})
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER})
+    report = compare_runs([old, new])
+    text = terminal.render(report)
+    assert "claude-haiku-4-5@bbbbbb" in text
+    assert "superior" in text
+    assert "claude-haiku-4-5@aaaaaa" in html.render(report)
+    assert '"run_id": "aaaaaa, bbbbbb"' in json.render(report)
+    assert report.n_cases == 100
+    (shown, *_) = report.examples
+    assert len(shown.case.answers) == 2
+    assert shown.is_flip
+
+
+def test_a_run_or_a_variant_can_be_the_baseline(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE, "1024": WORSE})
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER, "1024": BETTER})
+    for wanted in ("bbbbbb", "bbb", "plain/claude-haiku-4-5@bbbbbb/off"):
+        comparisons = compare_runs([old, new], baseline=wanted).analysis.comparisons
+        assert {one.verdict for one in comparisons} == {"inferior"}
+        assert {"@bbbbbb/" in one.baseline for one in comparisons} == {True}
+    with pytest.raises(UsageError, match="no variant 'cccccc'"):
+        compare_runs([old, new], baseline="cccccc")
+
+
+def test_by_thinking_within_each_run(tmp_path: Path) -> None:
+    runs = [a_run(tmp_path, name * 6, {"off": WORSE, "1024": BETTER}) for name in "ab"]
+    comparisons = compare_runs(runs, by="thinking").analysis.comparisons
+    assert [one.axis for one in comparisons] == ["thinking", "thinking"]
+    assert all(one.baseline.endswith("/off") for one in comparisons)
+    (one,) = compare_run(runs[0], by="thinking").analysis.comparisons
+    assert one.axis == "thinking"
+    assert compare_run(runs[0], by="prompt").analysis.comparisons == ()
+
+
+def test_another_dataset_is_refused_or_named_first(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE})
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER[:80]})
+    with pytest.raises(UsageError, match=r"the dataset differs \(b2:"):
+        compare_runs([old, new])
+    analysis = compare_runs([old, new], allow=True).analysis
+    assert analysis.warnings[0].startswith("not the same: the dataset differs")
+    (one,) = analysis.comparisons
+    assert (one.n_pairs, one.n_unpaired, one.is_paired) == (80, 20, True)
+    assert "20 cases scored in one variant only, left out" in one.notes
+
+
+def test_without_common_cases_pairing_is_lost(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE})
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER}, cases=[f"d{place}" for place in range(100)])
+    (one,) = compare_runs([old, new], allow=True).analysis.comparisons
+    assert (one.n_pairs, one.n_unpaired, one.is_paired) == (0, 200, False)
+    assert one.difference.method == "Newcombe, unpaired"
+    assert one.verdict == "superior"
+
+
+def test_another_prompt_or_scorer_is_refused_or_named(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE})
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER}, prompts={"plain": "{{ question }} Answer:"})
+    with pytest.raises(UsageError, match="the prompt plain differs"):
+        compare_runs([old, new])
+    (one,) = compare_runs([old, new], allow=True).analysis.comparisons
+    assert one.confounds[0].startswith("prompt plain b2:")
+    loose = a_run(
+        tmp_path, "cccccc", {"off": BETTER}, scorers=[{"type": "number", "tolerance": 0.5}]
+    )
+    with pytest.raises(UsageError, match="the scorer number is set up differently"):
+        compare_runs([old, loose])
+
+
+def test_another_temperature_is_a_confound(tmp_path: Path) -> None:
+    old = a_run(tmp_path, "aaaaaa", {"off": WORSE})
+    model = {"name": "claude-haiku-4-5", "model": "claude-haiku-4-5", "temperature": 0.5}
+    new = a_run(tmp_path, "bbbbbb", {"off": BETTER}, models=[model], answer_tokens=50)
+    (one,) = compare_runs([old, new]).analysis.comparisons
+    assert set(one.confounds) == {
+        "max_tokens 50 against 1024",
+        "answer tokens 50 against 1024",
+        "temperature 0.5 against unset",
+    }
+
+
+def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "aaaaaa", {"off": WORSE})
+    with pytest.raises(UsageError, match="given twice"):
+        compare_runs([run, run])
+
+
+def test_three_runs_against_the_first(tmp_path: Path) -> None:
+    runs = [
+        a_run(tmp_path, name * 6, {"off": grades})
+        for name, grades in zip("abc", (WORSE, BETTER, WORSE), strict=True)
+    ]
+    comparisons = compare_runs(runs).analysis.comparisons
+    assert [one.baseline[-10:] for one in comparisons] == ["aaaaaa/off"] * 2
+    assert comparisons[0].p_adjusted == pytest.approx(2 * (comparisons[0].p_value or 0))
+
+
+def test_the_seed_comes_from_the_ids(tmp_path: Path) -> None:
+    runs = [a_run(tmp_path, name * 6, {"off": WORSE}) for name in "ab"]
+    seeds = {compare_run(run).analysis.seed for run in runs} | {compare_runs(runs).analysis.seed}
+    assert len(seeds) == 3
+    assert compare_run(runs[0]).analysis.seed == compare_run(runs[0]).analysis.seed
