@@ -71,7 +71,12 @@ class _Library(BaseLoader):
 
 def _environment(texts: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, loader=_Library(texts)
+        undefined=StrictUndefined,
+        autoescape=False,
+        loader=_Library(texts),
+        # A tag on a line of its own leaves no empty line in the prompt.
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["json"] = as_json
     environment.filters["truncate_tokens"] = truncate_tokens

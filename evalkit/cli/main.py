@@ -14,6 +14,7 @@ from evalkit.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError
 
 # The word you type, the file it lives in, and what --help says of it without opening the file.
 COMMANDS = {
+    "init": ("init", "Write a working suite to begin with."),
     "run": ("run", "Run a suite: ask, store, score, compare."),
     "resume": ("resume", "Go on with an unfinished run."),
     "plan": ("plan", "Show the variants of a suite and one prompt of each."),
@@ -22,6 +23,7 @@ COMMANDS = {
     "report": ("report", "Write a run's report pages again."),
     "status": ("status", "See how a run is, from another shell; pause it, slow it down."),
     "list": ("list", "List the runs."),
+    "schema": ("schema", "Print the JSON schema of suites, for editors."),
     "doctor": ("doctor", "Check what would go wrong, and say what to do."),
     "local-model": ("local_model", "Fetch and serve the embedded local model."),
     "serve": ("serve", "Serve a simulated Messages API on loopback."),

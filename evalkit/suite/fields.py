@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 TOKENS = re.compile(r"^(\d+)(k?)$")
@@ -23,7 +23,13 @@ def parse_tokens(value: object) -> object:
     return int(match[1]) * (1024 if match[2] else 1) if match else value
 
 
-Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(ge=0)]
+_TOKENS_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": r"^\d+[kK]?$"},
+    ]
+}
+Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(ge=0), WithJsonSchema(_TOKENS_SCHEMA)]
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 Money = Annotated[float, Field(ge=0)]
 Temperature = Annotated[float, Field(ge=0)]

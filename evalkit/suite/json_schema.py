@@ -1,0 +1,99 @@
+"""The JSON schema of suite files, for editors: long forms from the models, short forms added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalkit.suite.schema import Suite
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_VARIABLE = {"type": "string", "pattern": r"^\$\{.+\}$"}
+_BUDGET = r"^\d+[kK]?$"
+_WORDS = ["off", "default", "adaptive", "low", "medium", "high", "xhigh", "max"]
+# What may be written instead of the mapping.
+_SHORT: dict[str, list[dict[str, Any]]] = {
+    "DatasetSpec": [_TEXT],
+    "PromptSpec": [_TEXT],
+    "ModelSpec": [_TEXT],
+    "ScorerSpec": [_TEXT],
+    "ExcludeSpec": [_TEXT],
+    "SampleSpec": [{"type": "integer", "minimum": 1}],
+    "ExamplesSpec": [{"type": "array", "items": {"type": "object"}, "minItems": 1}],
+    "ThinkingSpec": [
+        {"enum": [*_WORDS, False]},
+        {"type": "string", "pattern": _BUDGET},
+        {"type": "integer", "minimum": 1},
+    ],
+}
+# Where a single entry may stand for a list of one.
+_LISTS = {
+    "Suite": ("models", "thinking", "scorers", "overrides"),
+    "DatasetSpec": ("tags",),
+    "PromptSpec": ("images",),
+    "ModelSpec": ("beta",),
+    "MatrixSpec": ("exclude", "include"),
+    "ExcludeSpec": ("thinking",),
+    "OverrideSpec": ("variants",),
+}
+# Further kinds of values, written out when the suite is read.
+_ALSO = {
+    ("DatasetSpec", "shuffle"): {"type": "boolean"},
+    ("PromptSpec", "cache_prefix"): {"type": "boolean"},
+    ("PromptSpec", "tool_choice"): {"enum": ["auto", "any", "none"]},
+    ("Suite", "prompts"): _TEXT,
+}
+# What evalkit fills in itself.
+_HIDDEN = {"Suite": ("templates",), "PromptSpec": ("origin",)}
+_FILLED_IN = {"Suite": ("name", "dataset", "prompts", "models"), "ScorerSpec": ("name",)}
+
+
+def suite_schema() -> dict[str, Any]:
+    """The schema, draft 2020-12, as plain data."""
+    root = Suite.model_json_schema()
+    sections = root.pop("$defs")
+    sections["Suite"] = root
+    for name, section in sections.items():
+        _complete(name, section)
+    root["properties"]["extends"] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+    # What a file extends may bring the rest.
+    root["anyOf"] = [{"required": ["extends"]}, {"required": ["dataset", "prompts", "models"]}]
+    for name, forms in _SHORT.items():
+        sections[name] = {"anyOf": [*forms, sections[name]]}
+    del sections["Suite"]
+    whole: dict[str, Any] = _with_variables({**root, "$defs": sections})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **whole,
+        "title": "evalkit suite",
+    }
+
+
+def _complete(name: str, section: dict[str, Any]) -> None:
+    """Make a section's schema say what the suite's reader accepts."""
+    properties = section["properties"]
+    for field in _HIDDEN.get(name, ()):
+        del properties[field]
+    for field in _LISTS.get(name, ()):
+        listed = properties[field]
+        properties[field] = {"anyOf": [listed["items"], listed]}
+    for (owner, field), also in _ALSO.items():
+        if owner == name:
+            properties[field] = {"anyOf": [also, properties[field]]}
+    if name == "ModelSpec":
+        # A model's name follows from its id, and the local model's id from its name.
+        section["anyOf"] = [{"required": [field]} for field in ("model", "provider", "name")]
+        del section["required"]
+    filled = _FILLED_IN.get(name, ())
+    if filled:
+        section["required"] = [field for field in section["required"] if field not in filled]
+
+
+def _with_variables(schema: Any) -> Any:
+    """The schema with ``${NAME}`` accepted wherever a number is."""
+    if isinstance(schema, list):
+        return [_with_variables(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") in ("integer", "number"):
+        return {"anyOf": [schema, _VARIABLE]}
+    return {key: _with_variables(value) for key, value in schema.items()}

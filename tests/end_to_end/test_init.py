@@ -1,0 +1,27 @@
+"""Every starter is a working suite: planned, priced, run and compared."""
+
+import pytest
+from end_to_end_shell import Shell
+
+from evalkit.suite.starter import STARTERS
+
+
+@pytest.mark.parametrize("kind", STARTERS)
+def test_a_starter_runs_against_an_endpoint(shell, server, kind):
+    made = shell("init", "mine", "--kind", kind)
+    assert made.code == 0, made.err
+    assert "evalkit run mine/suite.yaml" in made.out
+    ran = shell("run", "mine/suite.yaml", "--limit", 2, "--yes", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["trials"]["ok"] == ran.json["trials"]["planned"] > 0
+    assert len(server.requests()) == ran.json["trials"]["planned"]
+
+
+@pytest.mark.local_model
+@pytest.mark.parametrize("kind", ["classification", "thinking-sweep"])
+def test_a_starter_runs_on_this_machine(tmp_path, kind):
+    shell = Shell(tmp_path)
+    shell("init", "--kind", kind, "--model", "local")
+    ran = shell("run", "suite.yaml", "--limit", 1, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["trials"]["ok"] == ran.json["trials"]["planned"] > 0

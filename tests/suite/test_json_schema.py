@@ -1,0 +1,75 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from evalkit.cli.schema import command
+from evalkit.suite.json_schema import suite_schema
+from evalkit.suite.source import parse_value
+
+ROOT = Path(__file__).parents[2]
+SUITES = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("evalkit/suite/starters/*/suite.yaml")])
+CHECKER = jsonschema.Draft202012Validator(suite_schema())
+MINIMAL = {"dataset": "d.csv", "prompts": "{{ q }}", "models": "m"}
+
+
+def test_the_schema_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(suite_schema())
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_suite_of_ours_validates(path):
+    CHECKER.validate(parse_value(path.read_text(encoding="utf-8")))
+
+
+def test_the_readmes_suite_validates():
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    CHECKER.validate(parse_value(text))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"thinking": ["off", False, 1024, "4k", "high", {"budget": "8k", "display": "omitted"}]},
+        {"models": ["local", {"name": "local"}, {"model": "m", "price": {"cache_read": "0.1x"}}]},
+        {"matrix": {"exclude": "a/*", "include": {"prompt": "a", "model": "m", "thinking": 64}}},
+        {"overrides": {"variants": "a/*", "answer_tokens": "2k"}},
+        {"dataset": {"path": "-", "format": "csv", "shuffle": True, "sample": 10, "limit": 3}},
+        {"dataset": {"path": "d.csv", "limit": "${N:-3}"}},
+        {"prompts": {"a": {"file": "a.md", "examples": [{"q": 1}], "cache_prefix": True}}},
+        {"scorers": ["number", {"type": "exact", "case": True}], "extends": ["a.yaml"]},
+    ],
+)
+def test_short_and_long_forms_validate(fields):
+    CHECKER.validate({**MINIMAL, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"modles": ["m"]},
+        {"models": []},
+        {"thinking": ["lots"]},
+        {"samples": 0},
+        {"dataset": {"path": "d.csv", "limit": "many"}},
+        {"prompts": {"a": {"usr": "x"}}},
+        {"templates": {}},
+    ],
+)
+def test_what_evalkit_refuses_the_schema_refuses(fields):
+    assert not CHECKER.is_valid({**MINIMAL, **fields})
+
+
+def test_a_suite_without_a_dataset_needs_one_to_extend():
+    assert not CHECKER.is_valid({"prompts": "x"})
+    assert CHECKER.is_valid({"prompts": "x", "extends": "base.yaml"})
+
+
+def test_the_command_prints_or_writes_it(tmp_path):
+    printed = CliRunner().invoke(command, standalone_mode=False)
+    assert json.loads(printed.output) == suite_schema()
+    CliRunner().invoke(command, ["--out", str(tmp_path / "s.json")], standalone_mode=False)
+    assert json.loads((tmp_path / "s.json").read_text()) == suite_schema()
