@@ -6,10 +6,12 @@ request, which at a hundred in flight costs ten times the CPU.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -35,6 +37,11 @@ _NO_TLS = {
     "UNSUPPORTED_PROTOCOL",
     "WRONG_VERSION_NUMBER",
 }
+# What is decoded piece by piece within bounds. Anything else, nested encodings above all, may
+# swell without any.
+_ENCODINGS = ("", "identity", "gzip", "deflate")
+_SHORT_BODY_BYTES = 64 * 1024
+_SHORT_BODY_TIMEOUT_S = 10.0
 _CA_HINT = "Set SSL_CERT_FILE to the CA bundle of your proxy or server."
 
 
@@ -89,6 +96,33 @@ def _trust(named: tuple[str | None, ...]) -> ssl.SSLContext:
     """Whom to trust, read once for all endpoints: it takes 30 ms. ``named`` is the environment's
     word, read again by httpx, or nothing."""
     return httpx.create_ssl_context(trust_env=bool(named))
+
+
+def plain(headers: httpx.Headers) -> dict[str, str]:
+    """Headers as a dict, names in lower case; httpx's own look-ups scan and decode each time."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
+
+
+def is_bounded(headers: Mapping[str, str]) -> bool:
+    """Whether a body is encoded in a way that can be decoded piece by piece."""
+    return headers.get("content-encoding", "").strip().lower() in _ENCODINGS
+
+
+async def short_body(reply: httpx.Response, headers: Mapping[str, str]) -> bytes:
+    """The beginning of a body that need not be whole: what comes of it, in reasonable time.
+
+    An error's status says enough even where its body breaks off.
+    """
+    body = b""
+    if not is_bounded(headers):
+        return body
+    with contextlib.suppress(*FAILED):
+        async with asyncio.timeout(_SHORT_BODY_TIMEOUT_S):
+            async for chunk in reply.aiter_bytes():
+                body += chunk
+                if len(body) > _SHORT_BODY_BYTES:
+                    break
+    return body
 
 
 def failure(error: Exception, secrets: Sequence[str] = ()) -> ApiError:

@@ -12,7 +12,14 @@ from urllib.parse import quote
 import httpx
 
 from evalkit.client.clock import Clock
-from evalkit.client.connection import FAILED, failure, open_http
+from evalkit.client.connection import (
+    FAILED,
+    failure,
+    is_bounded,
+    open_http,
+    plain,
+    short_body,
+)
 from evalkit.errors import ApiError
 from evalkit.messages.decoding import load_json
 from evalkit.messages.headers import RateLimits, rate_limits, request_id
@@ -32,15 +39,11 @@ from evalkit.messages.stream import MessageAssembler
 from evalkit.policies import Limits
 from evalkit.types import Endpoint, Request, Response
 
-_SHORT_BODY_BYTES = 64 * 1024
-_SHORT_BODY_TIMEOUT_S = 10.0
+_DESCRIBE_TIMEOUT_S = 10.0
 _DRAIN_TIMEOUT_S = 0.25
 # A stream that never falls silent may go on for so many times the limit for a whole answer.
 _STREAM_PATIENCE = 10
 _SNIFFED_BYTES = 8
-# What is decoded piece by piece within bounds. Anything else, nested encodings above all, may
-# swell without any.
-_ENCODINGS = ("", "identity", "gzip", "deflate")
 
 
 class HttpClient:
@@ -66,7 +69,7 @@ class HttpClient:
         self._limits = limits
         self._clock = clock
         self._url = httpx.URL(messages_url(endpoint.base_url))
-        self._headers = {"accept-encoding": "gzip, deflate", **request_headers(endpoint, key)}
+        self._headers = request_headers(endpoint, key)
         self._secrets = (*((key,) if key else ()), *header_secrets(self._headers))
         # Streams are timed byte by byte, but the longest of them ends too.
         self._longest_s = limits.total_timeout_s * (_STREAM_PATIENCE if endpoint.stream else 1)
@@ -100,10 +103,10 @@ class HttpClient:
         """
         url = api_url(self._endpoint.base_url, f"{MODELS}/{quote(model, safe='')}")
         try:
-            async with self._within(_SHORT_BODY_TIMEOUT_S):
+            async with self._within(_DESCRIBE_TIMEOUT_S):
                 reply = await self._ask(httpx.Request("GET", url, headers=self._headers))
                 async with contextlib.aclosing(reply):
-                    told = load_json(await _short_body(reply, _plain(reply.headers)))
+                    told = load_json(await short_body(reply, plain(reply.headers)))
         except (ApiError, ValueError):
             return None
         return told if reply.status_code == 200 and isinstance(told, Mapping) else None
@@ -133,11 +136,11 @@ class HttpClient:
         request = httpx.Request("POST", self._url, headers=self._headers, content=body)
         reply = await self._ask(request)
         async with contextlib.aclosing(reply):
-            headers = _plain(reply.headers)
+            headers = plain(reply.headers)
             if self._on_limits is not None:
                 self._on_limits(rate_limits(headers, self._clock.utc()))
             if reply.status_code != 200:
-                text = await _short_body(reply, headers)
+                text = await short_body(reply, headers)
                 now = self._clock.utc()
                 raise parse_error(reply.status_code, headers, text, now, secrets=self._secrets)
             response = await self._read_answer(reply, headers, start_s, on_start)
@@ -151,7 +154,7 @@ class HttpClient:
         on_start: Callable[[], None],
     ) -> Response:
         """Streamed or whole, as the body says: gateways stream as JSON and err as a stream."""
-        if not _is_bounded(headers):
+        if not is_bounded(headers):
             encoding = headers["content-encoding"]
             raise ApiError("malformed", f"an answer in the encoding {encoding!r}", status=200)
         chunks = self._capped(reply)
@@ -201,32 +204,6 @@ class HttpClient:
 
 def _nothing() -> None:
     """Called once an answer begins, where nobody wants to know."""
-
-
-def _plain(headers: httpx.Headers) -> dict[str, str]:
-    """Headers as a dict, names in lower case; httpx's own look-ups scan and decode each time."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
-
-
-def _is_bounded(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-encoding", "").strip().lower() in _ENCODINGS
-
-
-async def _short_body(reply: httpx.Response, headers: Mapping[str, str]) -> bytes:
-    """The beginning of a body that is only told of: what comes of it, in reasonable time.
-
-    An error's status says enough even where its body breaks off.
-    """
-    body = b""
-    if not _is_bounded(headers):
-        return body
-    with contextlib.suppress(*FAILED):
-        async with asyncio.timeout(_SHORT_BODY_TIMEOUT_S):
-            async for chunk in reply.aiter_bytes():
-                body += chunk
-                if len(body) > _SHORT_BODY_BYTES:
-                    break
-    return body
 
 
 async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,20 +12,24 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-import orjson
 
-from evalkit.messages.redaction import redact
+from evalkit.client.connection import FAILED, failure, open_http, plain, short_body
+from evalkit.messages.decoding import load_json
+from evalkit.messages.redaction import header_secrets
 from evalkit.messages.request import (
     COUNT_TOKENS,
     MODELS,
     api_url,
     body_bytes,
+    check_base_url,
     encode_request,
     request_headers,
 )
+from evalkit.policies import Limits
 from evalkit.types import Endpoint, Request
 
 _TIMEOUT_S = 8.0
+_LIMITS = Limits(connect_timeout_s=_TIMEOUT_S, idle_timeout_s=_TIMEOUT_S)
 _AT_ONCE = 8
 # What the length of a prompt depends on; fields beyond these are refused by that address.
 _COUNTED = ("model", "system", "messages", "tools", "tool_choice")
@@ -66,7 +71,8 @@ async def count_tokens(
 
 
 def _client(endpoint: Endpoint) -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=not endpoint.is_embedded)
+    check_base_url(endpoint.base_url)
+    return open_http(endpoint, _LIMITS)
 
 
 async def _exchange(
@@ -77,19 +83,19 @@ async def _exchange(
     key: str | None,
     content: bytes | None = None,
 ) -> Reply:
+    headers = request_headers(endpoint, key)
+    url = api_url(endpoint.base_url, path)
+    request = httpx.Request(method, url, headers=headers, content=content)
     try:
-        reply = await http.request(
-            method,
-            api_url(endpoint.base_url, path),
-            headers=request_headers(endpoint, key),
-            content=content,
-        )
-    except httpx.HTTPError as error:
-        told = redact(str(error), (key,) if key else ()) or type(error).__name__
-        return Reply(None, {}, trouble=told)
+        async with asyncio.timeout(_TIMEOUT_S):
+            reply = await http.send(request, stream=True)
+            async with contextlib.aclosing(reply):
+                told = await short_body(reply, plain(reply.headers))
+    except FAILED as error:
+        return Reply(None, {}, trouble=failure(error, header_secrets(headers)).message)
     try:
-        body = orjson.loads(reply.content) if reply.content else {}
-    except orjson.JSONDecodeError:
+        body = load_json(told) if told else {}
+    except ValueError:
         return Reply(reply.status_code, {}, _date(reply), "the answer is not JSON")
     return Reply(reply.status_code, body if isinstance(body, Mapping) else {}, _date(reply))
 

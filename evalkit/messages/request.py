@@ -103,6 +103,7 @@ def request_headers(endpoint: Endpoint, key: str | None) -> dict[str, str]:
     headers = {
         "content-type": "application/json",
         "accept": "application/json",
+        "accept-encoding": "gzip, deflate",  # what can be decoded within bounds
         "user-agent": f"evalkit/{__version__}",
     }
     if endpoint.version:

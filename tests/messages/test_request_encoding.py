@@ -269,6 +269,7 @@ class TestHeaders:
         assert request_headers(endpoint, "sk-ant-1") == {
             "content-type": "application/json",
             "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
             "user-agent": f"evalkit/{__version__}",
             "anthropic-version": "2023-06-01",
             "anthropic-beta": "output-128k-2025-02-19",
