@@ -3,6 +3,7 @@
 Unknown is null, never 0. ``FORMAT`` is raised with every change of a schema:
 
 1. first format
+2. ``original_cost_usd`` of cached answers
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from evalkit.types import Attempt, Case, Failure, Response, Score, TrialResult, Usage
 
-FORMAT = 1
+FORMAT = 2
 
 ATTEMPT = pa.struct(
     [
@@ -65,6 +66,7 @@ RESPONSES = pa.schema(
         pa.field("source", pa.string(), nullable=False),
         pa.field("error_kind", pa.string()),
         pa.field("error_message", pa.string()),
+        pa.field("original_cost_usd", pa.float64()),
     ],
     metadata={"evalkit.format": str(FORMAT)},
 )
@@ -117,6 +119,7 @@ def response_row(result: TrialResult) -> dict[str, Any]:
         "request_id": outcome.request_id,
         "cost_usd": result.cost_usd,
         "pricing_source": result.pricing_source,
+        "original_cost_usd": result.original_cost_usd,
     }
     row.update(_answer_columns(outcome) if isinstance(outcome, Response) else _failed(outcome))
     return row

@@ -224,7 +224,10 @@ Outcome = Response | Failure
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """A trial and what became of it: one journal row, one Parquet row."""
+    """A trial and what became of it: one journal row, one Parquet row.
+
+    ``original_cost_usd`` is what a cached answer cost when it was asked; now it costs 0.
+    """
 
     trial: Trial
     outcome: Outcome
@@ -233,6 +236,7 @@ class TrialResult:
     cost_usd: float | None = None
     pricing_source: str | None = None
     source: Source = "api"
+    original_cost_usd: float | None = None
 
     @property
     def is_ok(self) -> bool:

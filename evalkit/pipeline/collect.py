@@ -9,12 +9,15 @@ from dataclasses import replace
 from evalkit.errors import EXIT_API, EXIT_BUDGET, FAILURES, EvalkitError, StoreError
 from evalkit.events import Listener, TrialFinished
 from evalkit.executors.executor import Executor
+from evalkit.pipeline.caching import CachedAnswers
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.store.journal import Entry, JournalWriter
 from evalkit.store.writer import RunWriter
 from evalkit.tables import encode_row, response_row
 from evalkit.types import Failure, Trial, TrialResult
+
+_MOST_WAITING = 4_096
 
 
 async def collect(
@@ -25,17 +28,19 @@ async def collect(
     recorder: Recorder,
     stop: Stop,
     max_consecutive_failures: int,
+    cache: CachedAnswers | None = None,
 ) -> None:
     """Ask every trial that the ledger admits and record what comes back.
 
     ``trials`` are those still without an outcome, lazily. Ends early when ``stop`` says so, and
     sets it for the budget, for a row of failures, and for an error that dooms the run. Raises
-    StoreError when outcomes can no longer be stored.
+    StoreError when outcomes can no longer be stored. What ``cache`` knows is not asked.
     """
+    admitted = _uncached(trials, cache, recorder, stop)
     wake = asyncio.Event()
     failures_in_a_row = 0
     try:
-        async with executor.execute(_admit(trials, ledger, stop, wake)) as results:
+        async with executor.execute(_admit(admitted, ledger, stop, wake)) as results:
             async for result in results:
                 cost, source = ledger.settle(result)
                 wake.set()
@@ -49,11 +54,27 @@ async def collect(
         stop.because_of(error)
 
 
+async def _uncached(
+    trials: Iterable[Trial], cache: CachedAnswers | None, recorder: Recorder, stop: Stop
+) -> AsyncIterator[Trial]:
+    """Trials that must be asked; the others are recorded at once. Waits for the disk."""
+    for trial in trials:
+        await recorder.room()
+        if stop.event.is_set():
+            return
+        known = cache.find(trial) if cache else None
+        if known is None:
+            yield trial
+        else:
+            recorder.record(known)
+            await asyncio.sleep(0)  # a run answered by the cache alone still hears of Ctrl-C
+
+
 async def _admit(
-    trials: Iterable[Trial], ledger: Ledger, stop: Stop, wake: asyncio.Event
+    trials: AsyncIterator[Trial], ledger: Ledger, stop: Stop, wake: asyncio.Event
 ) -> AsyncIterator[Trial]:
     """Trials one by one, each when there is money for it; pulled by the executor's workers."""
-    for trial in trials:
+    async for trial in trials:
         while not stop.event.is_set() and not ledger.reserve(trial):
             if ledger.is_idle:
                 stop.request(_budget(ledger))
@@ -75,9 +96,21 @@ async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
 
 
 class Recorder:
-    """Hands outcomes to the journal's thread; ``listen`` hears of each once it is on disk."""
+    """Hands outcomes to the journal's thread; ``listen`` hears of each once it is on disk.
 
-    def __init__(self, writer: RunWriter, listen: Listener, stop: Stop) -> None:
+    What is on disk is also kept in ``cache``, if there is one.
+    """
+
+    def __init__(
+        self,
+        writer: RunWriter,
+        listen: Listener,
+        stop: Stop,
+        cache: CachedAnswers | None = None,
+    ) -> None:
+        self._cache = cache
+        self._waiting = 0
+        self._has_room = asyncio.Event()
         self._listen = listen
         self._stop = stop
         self._loop = asyncio.get_running_loop()
@@ -87,15 +120,26 @@ class Recorder:
         """Queue an outcome for the next commit; raises StoreError once storing has failed."""
         row = encode_row(response_row(result))
         self._journal.put(Entry(result.trial.key, row, TrialFinished(result)))
+        self._waiting += 1
+
+    async def room(self) -> None:
+        """Wait while the disk is behind, so that answers do not pile up in memory."""
+        while self._waiting > _MOST_WAITING and not self._stop.event.is_set():
+            self._has_room.clear()
+            await _either(self._has_room, self._stop.event)
 
     def close(self) -> None:
         """Wait until everything is on disk; raises StoreError if it is not."""
         self._journal.close()
 
     def _committed(self, entries: Sequence[Entry]) -> None:
+        if self._cache:
+            self._cache.keep(entry.told.result for entry in entries)
         self._loop.call_soon_threadsafe(self._tell, [entry.told for entry in entries])
 
     def _tell(self, finished: Sequence[TrialFinished]) -> None:
+        self._waiting -= len(finished)
+        self._has_room.set()
         for event in finished:
             self._listen(event)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from evalkit.events import Event, Listener, RunStarted, Stopping
+from evalkit.pipeline.caching import CachedAnswers, open_answers
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
@@ -88,8 +89,9 @@ def execute_run(
             scorer=_running_scorer(suite),
             counts=dict(zip(names, done.sum(axis=(0, 2)).tolist(), strict=True)),
         )
-        session = _Session(suite, endpoints, keys, live, writer, listen)
-        stopped = asyncio.run(session.run(trials)) if n_done < manifest.planned else None
+        with open_answers(suite.cache, endpoints, manifest.run_id, env) as cache:
+            session = _Session(suite, endpoints, keys, live, writer, listen, cache)
+            stopped = asyncio.run(session.run(trials)) if n_done < manifest.planned else None
         writer.finish()
         manifest = _finished(folder, manifest, stopped)
         writer.close(manifest, is_complete=manifest.status == "complete")
@@ -109,11 +111,12 @@ class _Session:
     live: Live
     writer: RunWriter
     listen: Listener
+    cache: CachedAnswers | None
 
     async def run(self, trials: Iterable[Trial]) -> Reason | None:
         """Collect, and say why it ended early if it did."""
         stop = Stop()
-        recorder = Recorder(self.writer, self._hear, stop)
+        recorder = Recorder(self.writer, self._hear, stop, self.cache)
         try:
             with _signals(stop, self.listen):
                 async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
@@ -126,6 +129,7 @@ class _Session:
                             recorder=recorder,
                             stop=stop,
                             max_consecutive_failures=Limits().max_consecutive_failures,
+                            cache=self.cache,
                         )
         except asyncio.CancelledError:
             # Interrupted twice: what is in flight is given up, what has come back is stored.

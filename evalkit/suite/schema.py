@@ -215,6 +215,25 @@ class BudgetSpec(Section):
     confirm_above_usd: Money = 1.0
 
 
+class CacheSpec(Section):
+    """Answers of earlier runs: ignored, used, or replaced. Short form: the mode.
+
+    ``dir`` is where they are kept (default: ``~/.cache/evalkit``).
+    """
+
+    mode: Literal["off", "reuse", "refresh"] = "off"
+    dir: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, str | bool):
+            value = {"mode": value}
+        if isinstance(value, dict) and value.get("mode") is False:
+            value = {**value, "mode": "off"}  # YAML reads a bare off as false
+        return value
+
+
 class ReportSpec(Section):
     """What comparisons assume: the margin that matters, and the baseline variant."""
 
@@ -244,6 +263,7 @@ class Suite(Section):
     retries: RetriesSpec = RetriesSpec()
     budget: BudgetSpec = BudgetSpec()
     report: ReportSpec = ReportSpec()
+    cache: CacheSpec = CacheSpec()
     templates: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
