@@ -45,8 +45,17 @@ _SHORT_BODY_TIMEOUT_S = 10.0
 _CA_HINT = "Set SSL_CERT_FILE to the CA bundle of your proxy or server."
 
 
-class _Client(HttpxAiohttpClient):
-    """Refuses what aiohttp would take for an HTTP proxy."""
+class Connections(HttpxAiohttpClient):
+    """httpx's client for what it knows of proxies, certificates and timeouts, not for sending.
+
+    Cookies, redirects and authentication flows, which it sees to around every request, have no
+    part in this API and would cost as much CPU as the sending. Refuses what aiohttp would take for
+    an HTTP proxy.
+    """
+
+    def transport_for(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        """What carries requests to an address: straight, or through the environment's proxy."""
+        return self._transport_for_url(url)
 
     def _init_proxy_transport(
         self, proxy: httpx.Proxy, *args: Any, **kwargs: Any
@@ -58,8 +67,8 @@ class _Client(HttpxAiohttpClient):
 
 def open_http(
     endpoint: Endpoint, limits: Limits, transport: httpx.AsyncBaseTransport | None = None
-) -> httpx.AsyncClient:
-    """The HTTP client of an endpoint, to be closed by the caller; nothing is sent yet.
+) -> Connections:
+    """The connections to an endpoint, to be closed by the caller; nothing is sent yet.
 
     Proxies and CA bundles come from the environment as httpx users expect (``HTTPS_PROXY``,
     ``NO_PROXY``, ``SSL_CERT_FILE``), except for the embedded model on loopback. Raises UsageError
@@ -70,7 +79,7 @@ def open_http(
     is_outside = not endpoint.is_embedded
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR") if is_outside else ()
     try:
-        return _Client(
+        return Connections(
             transport=transport,
             trust_env=is_outside,
             verify=_trust(tuple(os.environ.get(name) for name in names)),

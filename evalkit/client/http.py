@@ -74,6 +74,8 @@ class HttpClient:
         # Streams are timed byte by byte, but the longest of them ends too.
         self._longest_s = limits.total_timeout_s * (_STREAM_PATIENCE if endpoint.stream else 1)
         self._http = open_http(endpoint, limits, transport)
+        self._transport = self._http.transport_for(self._url)
+        self._extensions = {"timeout": self._http.timeout.as_dict()}
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,7 +106,7 @@ class HttpClient:
         url = api_url(self._endpoint.base_url, f"{MODELS}/{quote(model, safe='')}")
         try:
             async with self._within(_DESCRIBE_TIMEOUT_S):
-                reply = await self._ask(httpx.Request("GET", url, headers=self._headers))
+                reply = await self._ask(self._request("GET", httpx.URL(url)))
                 async with contextlib.aclosing(reply):
                     told = load_json(await short_body(reply, plain(reply.headers)))
         except (ApiError, ValueError):
@@ -122,19 +124,21 @@ class HttpClient:
         except FAILED as error:
             raise failure(error, self._secrets) from error
 
+    def _request(self, method: str, url: httpx.URL, body: bytes = b"") -> httpx.Request:
+        headers, extensions = self._headers, self._extensions
+        return httpx.Request(method, url, headers=headers, content=body, extensions=extensions)
+
     async def _ask(self, request: httpx.Request) -> httpx.Response:
         """The head of the reply. Sending has no timeout of its own: it has as long as waiting."""
         timeout = self._http.timeout
         seconds = (timeout.connect or 0.0) + 2 * (timeout.read or 0.0)
         async with self._within(seconds):
-            return await self._http.send(request, stream=True)
+            return await self._transport.handle_async_request(request)
 
     async def _exchange(
         self, body: bytes, start_s: float, on_start: Callable[[], None]
     ) -> Response:
-        # Built by hand: merging the client's defaults into every request costs as much as sending.
-        request = httpx.Request("POST", self._url, headers=self._headers, content=body)
-        reply = await self._ask(request)
+        reply = await self._ask(self._request("POST", self._url, body))
         async with contextlib.aclosing(reply):
             headers = plain(reply.headers)
             if self._on_limits is not None:
