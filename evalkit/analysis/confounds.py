@@ -11,11 +11,11 @@ from evalkit.analysis.results import Axis
 from evalkit.analysis.trials import Trials
 
 _PART_OF: dict[Axis | None, frozenset[str]] = {
-    "thinking": frozenset({"thinking", "max_tokens", "thinking room"}),
+    "thinking": frozenset({"thinking", "thinking sent", "max_tokens"}),
     "prompt": frozenset({"prompt", "stop sequences"}),
-    "model": frozenset({"model", "endpoint", "model answered", "max_tokens", "thinking room"}),
+    "model": frozenset({"model", "endpoint", "model answered", "max_tokens"}),
     "run": frozenset(),
-    None: frozenset({"thinking", "prompt", "model", "max_tokens", "thinking room"}),
+    None: frozenset({"thinking", "thinking sent", "prompt", "model", "max_tokens"}),
 }
 """What differs by itself along an axis. Room for thinking follows the setting and the model."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evalkit.analysis.front import scaling_per_1k, shaped
+from evalkit.analysis.gains import step_gains
 from evalkit.analysis.options import Options
+from evalkit.analysis.policies import policies
 from evalkit.analysis.recommendation import recommend
 from evalkit.analysis.results import ThinkingCurve, VariantSummary
 from evalkit.analysis.summary import Scored
@@ -22,12 +25,16 @@ def thinking_curves(
 
 def _curve(sweep: Sweep) -> ThinkingCurve:
     recommended, sentence = recommend(sweep)
+    points = shaped(sweep)
     return ThinkingCurve(
         prompt=sweep.summaries[0].prompt,
         model=sweep.summaries[0].model,
         scorer=sweep.scored.graded.scorer,
-        points=sweep.points,
+        points=points,
         recommended=recommended,
         sentence=sentence,
         notes=symptoms(sweep),
+        gains=tuple(step_gains(sweep)),
+        policies=policies(sweep),
+        scaling_per_1k=scaling_per_1k(points),
     )

@@ -160,6 +160,10 @@ class CurvePoint:
     """One thinking setting on a curve.
 
     ``budget_used`` is the share of the budget that measured thinking took, where both are known.
+    ``thinking`` was asked for, ``sent`` is how the request said it, and ``n_thinking`` of
+    ``n_answered`` answers show any. ``isotonic`` is the rising line through the scores, ``band``
+    holds for all settings at once, ``front_share`` says how often resampling puts the point on the
+    front of score against cost (output tokens where a price is unknown).
     """
 
     variant: str
@@ -172,6 +176,42 @@ class CurvePoint:
     output_tokens_mean: float | None
     thinking_tokens_mean: float | None
     budget_used: float | None = None
+    sent: str | None = None
+    n_answered: int = 0
+    n_thinking: int | None = None
+    isotonic: float | None = None
+    band: tuple[float, float] | None = None
+    is_on_front: bool | None = None
+    front_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepGain:
+    """What the step from a setting to the next dearer one brings.
+
+    ``tokens`` is the change in measured ``token_kind`` tokens an answer; the ratios carry Fieller
+    intervals and have none where the denominator cannot be told from 0.
+    """
+
+    cheaper: str
+    dearer: str
+    score: Estimate
+    tokens: Estimate | None
+    token_kind: Literal["thinking", "output"]
+    per_1k_tokens: Estimate | None
+    per_dollar: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A way to use several settings, priced from stored answers. Costs are means a case."""
+
+    name: str
+    about: str
+    score: Estimate
+    against_dearest: Estimate
+    cost_usd: float | None
+    dearest_cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +228,9 @@ class ThinkingCurve:
     recommended: str | None
     sentence: str
     notes: tuple[str, ...] = ()
+    gains: tuple[StepGain, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    scaling_per_1k: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

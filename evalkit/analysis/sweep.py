@@ -34,8 +34,8 @@ def setting_order(thinking: Thinking) -> tuple[int, int, int]:
 class Sweep:
     """The settings of one prompt and model in their order, and all that was measured of them.
 
-    ``rows`` are positions of variants. ``output_tokens`` and ``thinking_tokens`` are means by
-    variant and case, nan where unknown.
+    ``rows`` are positions of variants. ``output_tokens``, ``thinking_tokens`` and
+    ``cost_usd`` are means by variant and case, nan where unknown.
     """
 
     trials: Trials
@@ -45,6 +45,7 @@ class Sweep:
     points: tuple[CurvePoint, ...]
     output_tokens: FloatArray
     thinking_tokens: FloatArray
+    cost_usd: FloatArray
     options: Options
 
     def __len__(self) -> int:
@@ -92,7 +93,7 @@ def sweeps(
         return
     answered = {
         name: trials.case_means(np.where(trials.is_answered, trials.numbers[name], np.nan))
-        for name in ("output_tokens", "thinking_tokens")
+        for name in ("output_tokens", "thinking_tokens", "cost_usd")
     }
     for rows in groups.values():
         rows.sort(key=lambda row: setting_order(trials.variants[row].thinking))
@@ -102,14 +103,18 @@ def sweeps(
             scored=scored,
             rows=tuple(rows),
             summaries=ours,
-            points=tuple(_point(summary, scored.graded.scorer) for summary in ours),
+            points=tuple(
+                _point(trials, row, summary, scored.graded.scorer)
+                for row, summary in zip(rows, ours, strict=True)
+            ),
             output_tokens=answered["output_tokens"],
             thinking_tokens=answered["thinking_tokens"],
+            cost_usd=answered["cost_usd"],
             options=options,
         )
 
 
-def _point(summary: VariantSummary, scorer: str) -> CurvePoint:
+def _point(trials: Trials, row: int, summary: VariantSummary, scorer: str) -> CurvePoint:
     budget, thought = summary.thinking.budget_tokens, summary.thinking_tokens_mean
     return CurvePoint(
         variant=summary.variant,
@@ -122,4 +127,7 @@ def _point(summary: VariantSummary, scorer: str) -> CurvePoint:
         output_tokens_mean=summary.output_tokens_mean,
         thinking_tokens_mean=thought,
         budget_used=thought / budget if budget and thought is not None else None,
+        sent=trials.traits[row].get("thinking sent", "nothing") if trials.traits else None,
+        n_answered=summary.n_answered,
+        n_thinking=int((trials.has_thinking & (trials.variant == row)).sum()),
     )

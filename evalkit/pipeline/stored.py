@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from evalkit.analysis.matching import run_name
 from evalkit.analysis.trials import COLUMNS, Trials, read_trials
 from evalkit.errors import UsageError
+from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.wiring import resolve_endpoints
@@ -19,6 +21,7 @@ from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
+from evalkit.types import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +186,7 @@ def _traits(run: StoredRun, planned: PlannedVariant) -> dict[str, str]:
         "prompt": f"{variant.prompt} {prompt[:11]}",
         "model": planned.model_id,
         "thinking": variant.thinking.key,
+        "thinking sent": _thinking_sent(planned),
         "max_tokens": planned.max_tokens,
         "answer tokens": planned.answer_tokens,
         "temperature": sampling.temperature,
@@ -193,3 +197,17 @@ def _traits(run: StoredRun, planned: PlannedVariant) -> dict[str, str]:
         **{name: value for name, value in planned.options.items() if name != "metadata"},
     }
     return {name: str(value) for name, value in known.items() if value is not None}
+
+
+def _thinking_sent(planned: PlannedVariant) -> str | None:
+    """The fields of the request that speak of thinking, as JSON; None where none does."""
+    request = Request(
+        model=planned.model_id,
+        messages=(),
+        max_tokens=planned.max_tokens,
+        thinking=planned.variant.thinking,
+    )
+    body = encode_request(request, planned.endpoint)
+    fields = ("thinking", "output_config", "chat_template_kwargs")
+    sent = {name: body[name] for name in fields if name in body}
+    return json.dumps(sent) if sent else None
