@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evalkit import __version__
-from evalkit.errors import ConfigError, StoreError
+from evalkit.errors import ConfigError, DatasetError, Problem, StoreError
 from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
@@ -45,11 +44,22 @@ PROBE_CASES = 200
 def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | None = None) -> None:
     """Refuse what cannot work before anything is sent or written.
 
-    Raises ConfigError with every problem found, DatasetError if the dataset has no first row.
+    Raises ConfigError with every problem found, DatasetError if the dataset cannot be read and
+    nothing else is wrong.
     """
-    first = next(iter(read_rows(loaded.suite.dataset)), None)
-    columns = frozenset(first.values) if first else frozenset()
+    columns, unreadable = None, None
+    try:
+        first = next(iter(read_rows(loaded.suite.dataset)), None)
+        if first is None:
+            raise DatasetError("the dataset has no rows", "Check dataset.path.")
+        columns = frozenset(first.values)
+    except DatasetError as error:
+        unreadable = error
     problems = [*plan_problems(loaded, columns, discovered), *scorer_problems(loaded)]
+    if unreadable is not None and not problems:
+        raise unreadable
+    if unreadable is not None:
+        problems.insert(0, Problem(loaded.source.where(("dataset",)), unreadable.message))
     if problems:
         raise ConfigError(problems, "Nothing was sent.")
 
@@ -69,19 +79,31 @@ def start_run(
     keys = find_keys(endpoints, env)
     check_local_model(endpoints)
     check_suite(loaded, discover(suite, endpoints, keys))
+    return new_folder(loaded, runs, endpoint_hosts(endpoints), variants, only)
+
+
+def new_folder(
+    loaded: LoadedSuite,
+    runs: Path,
+    hosts: Mapping[str, str],
+    variants: Sequence[PlannedVariant],
+    only: Sequence[str],
+) -> RunFolder:
+    """The folder of a new run of these variants, without any outcome; raises StoreError."""
+    suite = loaded.suite
     now = datetime.now(UTC)
     run_id = secrets.token_hex(3)
     manifest = Manifest(
         run_id=run_id,
         name=suite.name,
         suite=suite.model_dump(mode="json"),
-        digests=_digests(suite),
+        digests=suite_digests(suite),
         versions={
             "evalkit": __version__,
             "python": platform.python_version(),
             "prices": PRICES_AS_OF,
         },
-        endpoints=endpoint_hosts(endpoints),
+        endpoints=hosts,
         planned=len(variants) * suite.samples,
         n_cases=0,
         started_at=now.isoformat(timespec="seconds"),
@@ -89,10 +111,11 @@ def start_run(
         git_commit=_git_commit(Path(loaded.source.path).parent),
     )
     folder = runs / suite.name / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
-    return create_run(folder, manifest, loaded.text, _rendered(_cases(suite), variants))
+    return create_run(folder, manifest, loaded.text, _rendered(suite_cases(suite), variants))
 
 
-def _cases(suite: Suite) -> Iterator[Case]:
+def suite_cases(suite: Suite) -> Iterator[Case]:
+    """The cases of a suite as its dataset has them now; raises DatasetError."""
     return plan_cases(read_rows(suite.dataset), suite.dataset, target_for(suite))
 
 
@@ -130,10 +153,10 @@ def estimate_run(folder: RunFolder, env: Mapping[str, str]) -> PlanEstimate:
 
 def discard_run(folder: RunFolder) -> None:
     """Remove a run that nobody wanted and that has asked nothing."""
-    shutil.rmtree(folder.path)
+    folder.remove()
 
 
-def _digests(suite: Suite) -> dict[str, str]:
+def suite_digests(suite: Suite) -> dict[str, str]:
     """Content hashes of the suite and of each prompt; the dataset's follows with its cases.
 
     Where the dataset and a prompt's text lie is no part of what a suite says.

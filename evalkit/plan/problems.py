@@ -20,12 +20,12 @@ _Known = Mapping[str, Capabilities | None]
 
 def plan_problems(
     loaded: LoadedSuite,
-    columns: frozenset[str],
+    columns: frozenset[str] | None,
     discovered: Mapping[str, Capabilities] | None = None,
 ) -> list[Problem]:
     """What cannot work: impossible thinking settings, templates that do not compile or that name
-    columns the dataset's first row lacks (``columns`` are those it has), a matrix that means
-    nothing, a cost cap without prices.
+    columns the dataset's first row lacks (``columns`` are those it has; None: not known), a matrix
+    that means nothing, a cost cap without prices.
 
     ``discovered`` is what endpoints say of models (by name); it goes before the table, after the
     suite.
@@ -35,7 +35,7 @@ def plan_problems(
         model.name: told.get(model.name) or capabilities_of(model) for model in loaded.suite.models
     }
     faults = [
-        *_column_faults(loaded.suite.dataset, columns),
+        *(() if columns is None else _column_faults(loaded.suite.dataset, columns)),
         *_template_faults(loaded, columns),
         *matrix_faults(loaded.suite),
         *_thinking_faults(loaded, known),
@@ -64,35 +64,39 @@ def _column_faults(spec: DatasetSpec, columns: frozenset[str]) -> Iterator[_Faul
     for field, column in named:
         if column is not None and column not in columns:
             yield ("dataset", field), f"no column '{column}'; {there}"
-    try:
-        used: list[tuple[str, Template | Expression]] = []
-        if is_template:
-            used.append(("target", Template(target, "dataset.target")))
-        if spec.filter:
-            used.append(("filter", Expression(spec.filter, "dataset.filter")))
-    except TemplateError as error:
-        yield ("dataset",), error.message
-        return
-    for field, template in used:
-        for variable in unknown_variables(template, columns):
+    kinds: list[tuple[str, str | None, type[Template] | type[Expression]]] = [
+        ("target", target if is_template else None, Template),
+        ("filter", spec.filter, Expression),
+    ]
+    for field, source, kind in kinds:
+        try:
+            unknown = unknown_variables(kind(source, f"dataset.{field}"), columns) if source else []
+        except TemplateError as error:
+            yield ("dataset", field), error.message.removeprefix(f"dataset.{field}: ")
+            continue
+        for variable in unknown:
             yield ("dataset", field), f"uses '{variable}', which no row has; {there}"
 
 
-def _template_faults(loaded: LoadedSuite, columns: frozenset[str]) -> Iterator[_Fault]:
-    there = f"the columns are {', '.join(sorted(columns))}"
+def _template_faults(loaded: LoadedSuite, columns: frozenset[str] | None) -> Iterator[_Fault]:
+    there = f"the columns are {', '.join(sorted(columns or ()))}"
     for name, spec in loaded.suite.prompts.items():
         try:
             prompt = Prompt(name, spec, loaded.suite)
         except TemplateError as error:
             yield ("prompts", name), error.message
             continue
-        known = columns | prompt.provided
-        unknown = {name for item in prompt.templates for name in unknown_variables(item, known)}
-        for variable in sorted(unknown | (prompt.columns - columns)):
+        for variable in [] if columns is None else _unknown_columns(prompt, columns):
             yield ("prompts", name), f"the prompt uses '{variable}', which no row has; {there}"
         uses_examples = any("examples" in item.variables for item in prompt.templates)
         if prompt.provided and not uses_examples:
             yield ("prompts", name, "examples"), "no template of this prompt shows the examples"
+
+
+def _unknown_columns(prompt: Prompt, columns: frozenset[str]) -> list[str]:
+    known = columns | prompt.provided
+    unknown = {name for item in prompt.templates for name in unknown_variables(item, known)}
+    return sorted(unknown | (prompt.columns - columns))
 
 
 def _thinking_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -60,27 +61,53 @@ def validate(data: dict[str, Any], source: SourceMap) -> tuple[Suite | None, lis
     try:
         return Suite.model_validate(data), []
     except ValidationError as error:
-        problems = [
-            Problem(source.where(_address(detail)), _message(detail))
-            for detail in error.errors(include_url=False)
-            if detail["loc"][-1:] != ("api_key",)  # told already, in better words
-        ]
-        return None, list(dict.fromkeys(problems))
+        by_address: dict[Address, list[ErrorDetails]] = {}
+        for detail in error.errors(include_url=False):
+            by_address.setdefault(_address(detail), []).append(detail)
+    return None, [
+        Problem(source.where(address), message)
+        for address, details in by_address.items()
+        if address[-1:] != ("api_key",)  # told already, in better words
+        for message in _messages(details)
+        if not (message.startswith("expected at least") and _has_inner(address, by_address))
+    ]
+
+
+def _has_inner(address: Address, others: Iterable[Address]) -> bool:
+    """A list whose entries are all at fault is not an empty one."""
+    return any(len(other) > len(address) and other[: len(address)] == address for other in others)
 
 
 def _address(detail: ErrorDetails) -> Address:
-    """Where in the file; what Pydantic says of unions ("int", "literal['auto']") is left out."""
-    loc = detail["loc"]
-    kept = [part for part in loc if part != "[key]" and not _is_union_member(part)]
-    return tuple(kept)
+    """Where in the file, without Pydantic's words for keys and the members of a union."""
+    return tuple(part for part in detail["loc"] if not _is_pydantics(part))
 
 
-_UNION_MEMBERS = ("float", "int", "str")
+def _is_pydantics(part: str | int) -> bool:
+    return isinstance(part, str) and (
+        part in ("[key]", "int", "float", "str") or part.startswith(("constrained-", "literal["))
+    )
 
 
-def _is_union_member(part: str | int) -> bool:
-    is_constrained = isinstance(part, str) and "[" in part
-    return isinstance(part, str) and (is_constrained or part in _UNION_MEMBERS)
+def _messages(details: Sequence[ErrorDetails]) -> list[str]:
+    """What is wrong at one place: what was expected in one sentence, the rest one by one."""
+    wanted = list(dict.fromkeys(filter(None, map(_wanted, details))))
+    others = list(dict.fromkeys(_message(detail) for detail in details if not _wanted(detail)))
+    if not wanted:
+        return others
+    found = details[0].get("input")
+    near = _near(found, details)
+    return [f"expected {' or '.join(wanted)}, found {shown(found)}{near}", *others]
+
+
+def _wanted(detail: ErrorDetails) -> str | None:
+    """What should have been there; None where the fault is of another kind."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "literal_error":
+        return str(context["expected"]).replace("'", "")
+    if kind == "string_pattern_mismatch" and str(context["pattern"]).endswith("x$"):
+        return "a multiple of input such as 0.1x"
+    return _WANTED.get(kind)
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -88,24 +115,18 @@ def _message(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown_key(detail)
-    if kind in _PLAIN:
-        return _PLAIN[kind]
-    if kind in _WANTED:
-        return f"expected {_WANTED[kind]}, found {shown(found)}"
+    if kind == "missing":
+        return "is missing"
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
-        return f"must be {words} {context[name]}, found {shown(found)}"
-    if kind == "literal_error":
-        accepted = str(context["expected"]).replace("'", "").replace(" or ", ", ")
-        return f"expected one of {accepted}; found {shown(found)}{_near(found, accepted)}"
+        return f"must be {words} {context[name]:g}, found {shown(found)}"
     if kind == "string_pattern_mismatch":
-        return _no_match(str(context["pattern"]), found)
+        return f"{found!r} is no name; use letters, digits and . _ -, without spaces"
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, found {shown(found)}"
 
 
-_PLAIN = {"missing": "is missing", "frozen_instance": "cannot be changed"}
 _WANTED = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
@@ -130,12 +151,6 @@ _BOUNDS = {
 }
 
 
-def _no_match(pattern: str, found: object) -> str:
-    if pattern.endswith("x$"):
-        return f"expected dollars per million tokens, or a multiple of input like 0.1x; found {shown(found)}"  # noqa: E501
-    return f"{found!r} is no name; use letters, digits and . _ -, without spaces"
-
-
 def shown(value: object) -> str:
     """A value as people wrote it, cut where it is long."""
     if value is None:
@@ -148,8 +163,15 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _near(found: object, accepted: str) -> str:
-    near = difflib.get_close_matches(str(found), accepted.split(", "), n=1)
+def _near(found: object, details: Sequence[ErrorDetails]) -> str:
+    """The word that may have been meant, of those a fixed list accepts."""
+    accepted = [
+        word
+        for detail in details
+        if detail["type"] == "literal_error"
+        for word in re.findall(r"'([^']*)'", str(detail.get("ctx", {})["expected"]))
+    ]
+    near = difflib.get_close_matches(str(found), accepted, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

@@ -64,7 +64,7 @@ def _json_line(line: str, file: str, number: int) -> dict[str, Any]:
         pass  # NaN, or truly broken: json says which, and where
     where = place(file, number, is_line=True)
     try:
-        return mapping(json.loads(line), where)
+        return mapping(json.loads(line.rstrip("\r\n")), where)
     except json.JSONDecodeError as error:
         raise DatasetError(
             f"{where}: not valid JSON: {error.msg} at column {error.colno}",

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from evalkit.suite.fields import Money, Name, Section, Temperature, Tokens, TopK, TopP
 from evalkit.suite.matrix_schema import MatrixSpec, OverrideSpec, ThinkingSpec
@@ -279,14 +286,22 @@ class Suite(Section):
                 value[field] = [value[field]]
         return value
 
-    @model_validator(mode="after")
-    def _no_twins(self) -> Self:
-        for what, names in (
-            ("models", [model.name for model in self.models]),
-            ("thinking settings", [spec.setting().key for spec in self.thinking]),
-            ("scorers", [scorer.name for scorer in self.scorers]),
-        ):
-            twins = sorted({name for name in names if names.count(name) > 1})
-            if twins:
-                raise ValueError(f"two {what} are both called {', '.join(twins)}; give one a name")
-        return self
+    @field_validator("models", "scorers")
+    @classmethod
+    def _no_namesakes(cls, value: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        twins = _twins([item.name for item in value])
+        if twins:
+            raise ValueError(f"two {info.field_name} are both called {twins}; give one a name")
+        return value
+
+    @field_validator("thinking")
+    @classmethod
+    def _no_repetition(cls, value: tuple[ThinkingSpec, ...]) -> tuple[ThinkingSpec, ...]:
+        twins = _twins([spec.setting().key for spec in value])
+        if twins:
+            raise ValueError(f"{twins} is there twice")
+        return value
+
+
+def _twins(names: list[str]) -> str:
+    return ", ".join(sorted({name for name in names if names.count(name) > 1}))

@@ -117,6 +117,8 @@ def _walk(
 def _syntax_problem(error: yaml.YAMLError, shown: str) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         what = ", ".join(part for part in (error.context, error.problem) if part)
+        if "${" in (error.problem_mark.get_snippet() or ""):
+            what += "; quote a value with ${…} in it"
         return Problem(f"{shown}:{error.problem_mark.line + 1}", f"not valid YAML: {what}")
     return Problem(shown, f"not valid YAML: {error}")
 

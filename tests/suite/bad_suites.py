@@ -1,0 +1,362 @@
+"""Suites and datasets with one fault each, to be read beside what evalkit says of them."""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+# A sound suite; each fault below replaces one of its lines, or adds one.
+SOUND = {
+    "dataset": "dataset: {path: rows.jsonl, id: id, target: answer}",
+    "prompts": 'prompts: {plain: "{{ question }}"}',
+    "models": "models: [claude-haiku-4-5]",
+    "thinking": "thinking: [off, 1024]",
+    "scorers": "scorers: [number]",
+}
+ROWS = '{"id": "a", "question": "1 + 1?", "answer": "2"}\n'
+COLUMNS = "the columns are answer, id, question"
+
+# (line replaced or added, its text, what is said after "suite.yaml:LINE: ")
+SUITES = [
+    ("modles", "modles: [x]", "modles: unknown key; did you mean 'models'?"),
+    (
+        "zebra",
+        "zebra: 1",
+        "zebra: unknown key; accepted: answer_tokens, ",
+    ),
+    (
+        "name",
+        "name: my suite",
+        "name: 'my suite' is no name; use letters, digits and . _ -, without spaces",
+    ),
+    ("samples", "samples: 0", "samples: must be at least 1, found 0"),
+    ("samples", "samples: many", "samples: expected a whole number, found 'many'"),
+    ("samples", "samples: 1.5", "samples: expected a whole number, found 1.5"),
+    (
+        "answer_tokens",
+        "answer_tokens: 4 kilo",
+        "answer_tokens: expected a whole number, found '4 kilo'",
+    ),
+    (
+        "dataset",
+        "dataset: {pth: rows.jsonl}",
+        "dataset.path: is missing\nsuite.yaml:1: dataset.pth: unknown key; did you mean 'path'?",
+    ),
+    ("dataset", "dataset: {target: answer}", "dataset.path: is missing"),
+    (
+        "dataset",
+        "dataset: [rows.jsonl]",
+        "dataset: expected a mapping of names to values, found a list",
+    ),
+    ("dataset", "dataset: {path: rows.csv, target: answer}", "FOLDER/rows.csv: no such file"),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, limit: -1}",
+        "dataset.limit: must be at least 1, found -1",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, format: xlsx}",
+        "dataset.format: expected jsonl, json, csv, tsv, yaml, parquet, text or hf, found 'xlsx'",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, encoding: utf-9}",
+        "dataset: no encoding is called 'utf-9'; try utf-8",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, split: test}",
+        "dataset: split goes with a Hugging Face dataset, path: hf:name",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, target: anser}",
+        f"dataset.target: no column 'anser'; {COLUMNS}",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, id: key, target: answer}",
+        f"dataset.id: no column 'key'; {COLUMNS}",
+    ),
+    (
+        "dataset",
+        'dataset: {path: rows.jsonl, target: answer, filter: "level == 2"}',
+        f"dataset.filter: uses 'level', which no row has; {COLUMNS}",
+    ),
+    (
+        "dataset",
+        'dataset: {path: rows.jsonl, target: answer, filter: "id =="}',
+        "dataset.filter: unexpected 'end of template'",
+    ),
+    (
+        "dataset",
+        'dataset: {path: rows.jsonl, target: "{{ anser }}"}',
+        f"dataset.target: uses 'anser', which no row has; {COLUMNS}",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, target: answer, sample: {size: 5, by: level}}",
+        f"dataset.sample: no column 'level'; {COLUMNS}",
+    ),
+    (
+        "dataset",
+        "dataset: {path: rows.jsonl, target: answer, sample: {by: id}}",
+        "dataset.sample.size: is missing",
+    ),
+    (
+        "dataset",
+        "dataset: {path: ${NOWHERE}/rows.jsonl}",
+        "not valid YAML: while parsing a flow mapping, expected ',' or '}', but got '{'; quote a value with ${…} in it",
+    ),
+    (
+        "dataset",
+        "dataset: {path: '${NOWHERE}/rows.jsonl'}",
+        "dataset.path: the variable NOWHERE is not set; ${NOWHERE:-…} gives a default",
+    ),
+    (
+        "models",
+        "models: [{model: m, base_url: 'https://${API_KEY}@x'}]",
+        "models.0.base_url: ${API_KEY} is called like a key, and keys stay out of suites; see api_key_env",
+    ),
+    (
+        "models",
+        "models: [{model: m, api_key: abc}]",
+        "models.0.api_key: a key does not belong in a suite; name its variable with api_key_env",
+    ),
+    ("models", "models: []", "models: expected at least one entry, found an empty list"),
+    ("models", "models: [{name: x}]", "models.0.model: is missing"),
+    (
+        "models",
+        "models: [{model: m, base_url: gateway}]",
+        "models.0: base_url 'gateway' is not an http(s) address",
+    ),
+    (
+        "models",
+        "models: [{model: m, auth: basic}]",
+        "models.0.auth: expected x-api-key, bearer, both or none, found 'basic'",
+    ),
+    (
+        "models",
+        "models: [{model: m, temperature: hot}]",
+        "models.0.temperature: expected a number, found 'hot'",
+    ),
+    ("models", "models: [{model: m, top_p: 1.5}]", "models.0.top_p: must be at most 1, found 1.5"),
+    (
+        "models",
+        "models: [{model: m, stream: maybe}]",
+        "models.0.stream: expected true or false, found 'maybe'",
+    ),
+    ("models", "models: [m, m]", "models: two models are both called m; give one a name"),
+    (
+        "models",
+        "models: [{model: m, price: {input: 3}}]",
+        "models.0.price: no list price is known to complete this; give both input and output",
+    ),
+    (
+        "models",
+        "models: [{model: claude-haiku-4-5, price: {cache_read: cheap}}]",
+        "models.0.price.cache_read: expected a number or a multiple of input such as 0.1x, found 'cheap'",
+    ),
+    ("prompts", "prompts: {}", "prompts: expected at least one entry, found an empty mapping"),
+    (
+        "prompts",
+        "prompts: {plain: {usr: x}}",
+        "prompts.plain.usr: unknown key; did you mean 'user'?",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {system: x}}",
+        "prompts.plain: a prompt has exactly one of user, messages or file",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {file: none.md}}",
+        "prompts.plain.file: cannot read FOLDER/none.md: No such file or directory",
+    ),
+    (
+        "prompts",
+        'prompts: {plain: "{{ queston }}"}',
+        f"prompts.plain: the prompt uses 'queston', which no row has; {COLUMNS}",
+    ),
+    (
+        "prompts",
+        'prompts: {plain: "{% if question %}x"}',
+        "prompts.plain: prompts.plain.user, template line 1: Unexpected end of template. Jinja was looking for the following tags: 'elif' or 'else' or 'endif'. The innermost block that needs to be closed is 'if'.",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: '{% include \"../secret.md\" %}'}",
+        "prompts.plain: includes ../secret.md, which is outside the suite's folder",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: '{% include question %}'}",
+        'prompts.plain: an include names its file in quotes: {% include "intro.md" %}',
+    ),
+    (
+        "prompts",
+        "prompts: {plain: '{% include \"intro.md\" %}'}",
+        "prompts.plain: includes intro.md, which cannot be read: No such file or directory",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {user: '{{ examples }}', examples: {path: rows.jsonl}}}",
+        "prompts.plain.examples: examples from a path need sample: how many of them to show",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {user: '{{ question }}', examples: [{q: 1}]}}",
+        "prompts.plain.examples: no template of this prompt shows the examples",
+    ),
+    (
+        "thinking",
+        "thinking: [lots]",
+        "thinking.0: 'lots' is no thinking setting; accepted: off, default, adaptive, a budget such as 1024 or 4k, or low, medium, high, xhigh, max",
+    ),
+    ("thinking", "thinking: [0]", "thinking.0: a budget of 0 tokens is 'off': write off"),
+    ("thinking", "thinking: [off, off]", "thinking: off is there twice"),
+    (
+        "thinking",
+        "thinking: [512]",
+        "thinking.0: claude-haiku-4-5 takes budgets of 1024 tokens or more (thinking budget 512)",
+    ),
+    (
+        "thinking",
+        "thinking: [high]",
+        "thinking.0: claude-haiku-4-5 takes no adaptive thinking: use off or a budget of 1024 tokens or more\nsuite.yaml:4: thinking.0: claude-haiku-4-5 takes no effort (effort high): use off or a budget of 1024 tokens or more",
+    ),
+    (
+        "scorers",
+        "scorers: [nubmer]",
+        "scorers.0: no scorer is called 'nubmer'; did you mean 'number'?",
+    ),
+    (
+        "matrix",
+        "matrix: {exclude: plain/*/high}",
+        "matrix.exclude.0: leaves out nothing; there are: plain/claude-haiku-4-5/off, plain/claude-haiku-4-5/think-1024",
+    ),
+    ("matrix", "matrix: {exclude: '*'}", "matrix: leaves no variant to ask"),
+    (
+        "matrix",
+        "matrix: {include: {prompt: plan, model: claude-haiku-4-5}}",
+        "matrix.include.0: no prompt is called 'plan'; did you mean 'plain'?",
+    ),
+    (
+        "matrix",
+        "matrix: {include: {prompt: plain, model: claude-haiku-4-5, thinking: off}}",
+        "matrix.include.0: plain/claude-haiku-4-5/off is there already",
+    ),
+    (
+        "overrides",
+        "overrides: {variants: brief/*, answer_tokens: 9}",
+        "overrides.0: 'brief/*' matches no variant; there are: plain/claude-haiku-4-5/off, plain/claude-haiku-4-5/think-1024",
+    ),
+    (
+        "overrides",
+        "overrides: {variants: plain/*}",
+        "overrides.0: an override changes nothing; give it, for example, answer_tokens",
+    ),
+    ("extends", "extends: base.yaml", "extends: no file base.yaml beside this one"),
+    ("extends", "extends: suite.yaml", "extends: suite.yaml extends this file in turn"),
+    ("budget", "budget: {max_cost_usd: 0}", "budget.max_cost_usd: must be more than 0, found 0"),
+    (
+        "limits",
+        "limits: {concurrency: lots}",
+        "limits.concurrency: expected a whole number or auto, found 'lots'",
+    ),
+    ("limits", "limits: {rpm: 3}", "limits.rpm: unknown key; accepted: concurrency, "),
+]
+
+# (file, its bytes, further words of the dataset, what is said)
+DATASETS = [
+    (
+        "d.csv",
+        b"id,answer\n1,2\n1,2,3\n",
+        "",
+        "FOLDER/d.csv:3: 3 cells, but the header names 2 columns",
+    ),
+    ("d.csv", b"id,answer\n1\n", "", "FOLDER/d.csv:2: 1 cells, but the header names 2 columns"),
+    (
+        "d.csv",
+        b'id,answer\n1,"two\nlines"\n2\n',
+        "",
+        "FOLDER/d.csv:4: 1 cells, but the header names 2 columns",
+    ),
+    ("d.csv", b"id,id,answer\n", "", "FOLDER/d.csv:1: the column 'id' is there twice"),
+    ("d.csv", b"", "", "FOLDER/d.csv:1: no header line"),
+    ("d.csv", b"id,answer\n", "", "the dataset has no rows"),
+    ("d.csv", b'id,answer\n1,"open\n', "", "FOLDER/d.csv:2: unexpected end of data"),
+    ("d.csv", b"id,answer\n1,caf\xe9\n", "", "FOLDER/d.csv:2: byte 0xe9 is not utf-8"),
+    ("d.csv", "id,answer\n1,2\n".encode("utf-16"), "", "FOLDER/d.csv:1: byte 0xff is not utf-8"),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": 2}\n{"id": 2\n',
+        "",
+        "FOLDER/d.jsonl:2: not valid JSON: Expecting ',' delimiter at column 9",
+    ),
+    ("d.jsonl", b"[1, 2]\n", "", "FOLDER/d.jsonl:1: a row is an object of columns, found a list"),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": Infinity}\n',
+        "",
+        "FOLDER/d.jsonl:1: infinity has no place in JSON",
+    ),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": 2}\n{"id": 1, "answer": 3}\n',
+        "",
+        "FOLDER/d.jsonl:2: the case id '1' was already used at FOLDER/d.jsonl:1",
+    ),
+    ("d.jsonl", b'{"id": " ", "answer": 2}\n', "", "FOLDER/d.jsonl:1: the id column 'id' is empty"),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": 2}\n{"id": 2}\n',
+        "",
+        "FOLDER/d.jsonl:2: no column 'answer'; the row has id",
+    ),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": 2}\n{"id": 2, "answer": null}\n',
+        "",
+        "FOLDER/d.jsonl:2: the target is empty, and the scorer 'number' needs one",
+    ),
+    ("d.jsonl", b'{"id": 1, "answer": 2}\n', 'filter: "id > 5"', "the filter leaves no row"),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": 2}\n{"id": "x", "answer": 2}\n',
+        'filter: "id > 0"',
+        "FOLDER/d.jsonl:2: dataset.filter: TypeError: '>' not supported between instances of 'str' and 'int'",
+    ),
+    ("d.json", b'{"id": 1}', "", "FOLDER/d.json:1: expected a list of rows"),
+    (
+        "d.json",
+        b'[{"id": 1, "answer": 2}\n {"id": 2}]',
+        "",
+        "FOLDER/d.json:2: not valid JSON: expected ',' or ']' after a row",
+    ),
+    (
+        "d.json",
+        b'[{"id": 1, "answer": 2},\n {"id": tru}]',
+        "",
+        "FOLDER/d.json:2: not valid JSON: Expecting value",
+    ),
+    ("d.yaml", b"id: 1\n", "", "FOLDER/d.yaml:1: expected a list of rows"),
+    (
+        "d.yaml",
+        b"- {id: 1, answer: 2}\n- [1\n",
+        "",
+        "FOLDER/d.yaml:3: not valid YAML: expected ',' or ']', but got '<stream end>'",
+    ),
+    (
+        "d.parquet",
+        b"PAR1",
+        "",
+        "FOLDER/d.parquet: not a Parquet file: Parquet file size is 4 bytes, smaller than the minimum file footer (8 bytes)",
+    ),
+    (
+        "d.jsonl.gz",
+        b"\x1f\x8b\x08\x00",
+        "",
+        "FOLDER/d.jsonl.gz: the packed data is damaged: Compressed file ended before the end-of-stream marker was reached",
+    ),
+    ("d.xlsx", b"PK", "", "FOLDER/d.xlsx: unknown dataset format '.xlsx'"),
+]
