@@ -4,11 +4,10 @@ import asyncio
 import base64
 import gc
 import socket
-import ssl
-import subprocess
 
 import pytest
 from builders import a_request
+from certificates import make_certificate, server_context
 from odd_server import (
     LAST_CHUNK,
     MESSAGE,
@@ -43,28 +42,12 @@ def plain_environment(monkeypatch):
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A certificate for 127.0.0.1 that vouches for itself, and beside it its key."""
-    folder = tmp_path_factory.mktemp("certificates")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"),
-            *("ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=a test"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-addext", "keyUsage=critical,digitalSignature,keyCertSign"),
-            *("-keyout", "server.key", "-out", "server.pem"),
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    return folder / "server.pem"
+    return make_certificate(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
 def tls(bundle):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(bundle, bundle.with_name("server.key"))
-    return context
+    return server_context(bundle)
 
 
 def client(base_url, limits=None, **endpoint):

@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import random
 import tracemalloc
+from collections import Counter
 
 import pytest
 from builders import a_request
@@ -22,7 +24,7 @@ from odd_server import (
 
 from evalkit.client.clock import SystemClock
 from evalkit.client.http import HttpClient
-from evalkit.errors import ApiError, UsageError
+from evalkit.errors import FAILURES, ApiError, UsageError
 from evalkit.policies import Limits
 from evalkit.types import Endpoint
 
@@ -260,3 +262,40 @@ async def test_describing_a_model_reads_no_endless_page():
         assert await http_client.describe("m") == {"id": "m"}
     async with odd_server(http({"id": "m"}, 404)) as server, client(server.base_url) as http_client:
         assert await http_client.describe("m") is None
+
+
+async def test_whatever_is_damaged_ends_as_an_answer_or_a_failure():
+    luck = random.Random(11)
+    bodies = [json.dumps(MESSAGE).encode(), sse(), sse(EVENTS[:3]), http(b"<html>502", 502)]
+    odd = [
+        b"\r\n",
+        b"\n\n",
+        b"null",
+        b'"',
+        b"{}",
+        b"-1",
+        b"1e999",
+        b"\xff\x00",
+        b"data: ",
+        b"\\ud83d",
+    ]
+    damaged = b""
+
+    async def reply(_seen, writer):
+        writer.write(http(damaged, luck.choice([200, 200, 400, 429, 529]), luck.choice(kinds)))
+
+    kinds = ["text/event-stream", "application/json", "text/html"]
+    ends = Counter()
+    async with odd_server(reply) as server, client(server.base_url) as http_client:
+        for _ in range(200):
+            whole = luck.choice(bodies)
+            at = luck.randrange(len(whole))
+            damaged = whole[:at] + luck.choice(odd) + whole[at + luck.randrange(3) :]
+            try:
+                await http_client.send(a_request())
+                ends["answered"] += 1
+            except ApiError as error:
+                ends[error.kind] += 1
+                assert "\n" not in error.message
+    assert ends.keys() - {"answered"} <= FAILURES.keys()
+    assert len(ends) > 5

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
+from certificates import make_certificate, server_context
 from end_to_end_shell import DATASET, Finished, Shell
 from servers import RunningServer, simulated_server
 
@@ -122,3 +125,40 @@ def test_a_key_refused_on_the_way_keeps_what_was_answered(tmp_path):
         rest = shell("resume", "--json")
         assert (rest.code, rest.json["trials"]["ok"]) == (0, 60)
     assert stored(shell).trial_key.is_unique
+
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        answer = b'{"content": [{"type": "text", "text": "12"}], "stop_reason": "end_turn"}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        return None
+
+
+def test_a_certificate_nobody_vouches_for_stops_the_run(tmp_path):
+    bundle = make_certificate(tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.socket = server_context(bundle).wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # a client that hangs up during the handshake
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        address = f"https://127.0.0.1:{server.server_port}"
+        shell = Shell(tmp_path, ANTHROPIC_BASE_URL=address, ANTHROPIC_API_KEY="k")
+        done = shell("run", shell.suite(), "-y", "--json", "-n", "2")
+        assert (done.code, done.json["status"]) == (3, "stopped")
+        assert "is not trusted: self-signed certificate" in done.err
+        assert "Set SSL_CERT_FILE to the CA bundle of your proxy or server." in done.err
+        rest = shell("resume", "--json", SSL_CERT_FILE=str(bundle))
+        assert (rest.code, rest.json["trials"]["ok"]) == (0, 12), rest.err
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
