@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import re
 import signal
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -91,7 +92,7 @@ def execute_run(
         )
         with open_answers(suite.cache, endpoints, manifest.run_id, env) as cache:
             session = _Session(suite, endpoints, keys, live, writer, listen, cache)
-            stopped = asyncio.run(session.run(trials)) if n_done < manifest.planned else None
+            stopped = _in_loop(session.run(trials)) if n_done < manifest.planned else None
         writer.finish()
         manifest = _finished(folder, manifest, stopped)
         writer.close(manifest, is_complete=manifest.status == "complete")
@@ -175,6 +176,15 @@ def _signals(stop: Stop, listen: Listener) -> Iterator[None]:
     finally:
         for number in names:
             loop.remove_signal_handler(number)
+
+
+def _in_loop(session: Coroutine[Any, Any, Reason | None]) -> Reason | None:
+    """Run a sitting to its end, on uvloop where that is installed."""
+    factory = None
+    if importlib.util.find_spec("uvloop"):
+        factory = importlib.import_module("uvloop").new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(session)
 
 
 def _with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:
