@@ -18,7 +18,9 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "problem": ("PRO
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
 @options(runs_option, env_file_option, json_option)
 def command(suite: Path | None, runs: Path, env_file: Path | None, as_json: bool) -> int:
-    """Check disk, local model, key and endpoint, and what a SUITE needs; no request is sent.
+    """Check disk, local model and key; for a SUITE also endpoint, model, capabilities, clock.
+
+    Endpoints are asked what they know of the models, which costs nothing.
 
     Exits with 2 if something would keep a run from working.
 

@@ -30,7 +30,8 @@ def _apply(data: dict[str, Any], override: str) -> None:
             f"--set {override!r} is not path=value", "For example: --set dataset.limit=20"
         )
     try:
-        value = parse_value(text)
+        # A lone dash is standard input; YAML would take it for a list.
+        value = "-" if text.strip() == "-" else parse_value(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {override!r}: the value is not valid YAML") from None
     if isinstance(value, str) and (parts[-1] in ("path", "file") or parts == ["dataset"]):
