@@ -43,7 +43,7 @@ def step_gains(sweep: Sweep) -> Iterator[StepGain]:
 
 def _thinking_tokens(sweep: Sweep, position: int) -> FloatArray:
     """Measured thinking tokens by case. Off, and without a sign of thinking, they are 0."""
-    tokens = sweep.thinking_tokens[sweep.rows[position]]
+    tokens: FloatArray = sweep.thinking_tokens[sweep.rows[position]]
     point = sweep.points[position]
     if point.thinking.mode != "off" or point.n_thinking or not np.isnan(tokens).all():
         return tokens

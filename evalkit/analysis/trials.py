@@ -145,6 +145,27 @@ class Trials:
         return np.asarray(sums, dtype=np.float64).reshape(shape)
 
 
+def narrowed(responses: pa.Table) -> pa.Table:
+    """Responses without their texts: what analysis needs of those as flags and lengths.
+
+    Reading a large run part by part and narrowing each keeps only one part's texts in memory. A
+    table that is narrowed already is returned as it is.
+    """
+    if "text" not in responses.column_names:
+        return responses
+    facts = {
+        "has_text": pc.fill_null(pc.match_substring_regex(responses["text"], r"\S"), False),
+        "thinking_chars": pc.utf8_length(responses["thinking_text"]),
+    }
+    narrow = responses.drop_columns(["text", "thinking_text"])
+    for name, column in facts.items():
+        narrow = narrow.append_column(name, column)
+    for name in ("variant_key", "case_id", "model_answered", "stop_reason", "error_kind"):
+        at = narrow.column_names.index(name)
+        narrow = narrow.set_column(at, name, narrow[name].dictionary_encode())
+    return narrow
+
+
 def read_trials(
     responses: pa.Table,
     scores: Mapping[str, pa.Table],
@@ -153,16 +174,18 @@ def read_trials(
 ) -> Trials:
     """Join what a run holds into rows.
 
-    ``responses`` needs :data:`COLUMNS`, ``scores`` one table per scorer (schema ``SCORES``) in the
-    order of the suite, ``cases`` the columns case_id, cluster and tags. ``planned`` names the
-    variants in the order of the suite and how many trials each was to have. Raises ``ValueError``
-    for a response to a case or variant that is not among them.
+    ``responses`` needs :data:`COLUMNS` (or comes :func:`narrowed`), ``scores`` one table per scorer
+    (schema ``SCORES``) in the order of the suite, ``cases`` the columns case_id, cluster and tags.
+    ``planned`` names the variants in the order of the suite and how many trials each was to have.
+    Raises ``ValueError`` for a response to a case or variant that is not among them.
     """
     variants = tuple(planned)
     case_ids = cases["case_id"].to_pylist()
+    responses = narrowed(responses).unify_dictionaries()
     failure = _coded(responses["error_kind"])
     blamed = [kind in FAILURES and FAILURES[kind].is_model_error for kind in failure.names]
     is_answered = _flags(pc.equal(responses["status"], "ok"))
+    stop = _coded(responses["stop_reason"])
     return Trials(
         variants=variants,
         planned=tuple(planned.values()),
@@ -171,9 +194,9 @@ def read_trials(
         case=_positions(responses["case_id"], case_ids),
         sample=_integers(responses["sample"]),
         is_answered=is_answered,
-        is_truncated=is_answered & _flags(pc.is_in(responses["stop_reason"], pa.array(TRUNCATED))),
-        is_refused=is_answered & _flags(pc.equal(responses["stop_reason"], REFUSED)),
-        has_text=is_answered & _flags(pc.match_substring_regex(responses["text"], r"\S")),
+        is_truncated=is_answered & _is_one_of(stop, TRUNCATED),
+        is_refused=is_answered & _is_one_of(stop, (REFUSED,)),
+        has_text=is_answered & _flags(responses["has_text"]),
         has_thinking=is_answered & _thought(responses),
         is_model_error=~is_answered & np.array([*blamed, False], dtype=np.bool_)[failure.codes],
         failure=failure,
@@ -211,7 +234,7 @@ def _shared(responses: pa.Table) -> IntArray:
 
 def _thought(responses: pa.Table) -> BoolArray:
     """Whether an answer shows any sign of thinking: text, a redacted block or a token count."""
-    shown = _flags(pc.greater(pc.utf8_length(responses["thinking_text"]), 0))
+    shown = _flags(pc.greater(responses["thinking_chars"], 0))
     redacted = _flags(pc.greater(responses["redacted_block_count"], 0))
     counted = _flags(pc.greater(responses["thinking_tokens"], 0))
     return shown | redacted | counted
@@ -222,7 +245,7 @@ def _numbers(responses: pa.Table) -> dict[str, FloatArray]:
     numbers = {name: _floats(responses[name]) for name in _NUMBERS}
     fresh, read, written = (_floats(responses[name]) for name in _INPUT)
     numbers["input_tokens"] = fresh + np.nan_to_num(read) + np.nan_to_num(written)
-    numbers["thinking_chars"] = _floats(pc.utf8_length(responses["thinking_text"]))
+    numbers["thinking_chars"] = _floats(responses["thinking_chars"])
     return numbers
 
 
@@ -238,21 +261,34 @@ def _joined_answers(responses: pa.Table, scores: pa.Table) -> Coded:
 
 
 def _joined(responses: pa.Table, scores: pa.Table, column: str) -> pa.ChunkedArray:
-    rows = pc.index_in(responses["trial_key"], value_set=scores["trial_key"].combine_chunks())
-    return scores[column].take(rows)
+    """A column of scores in the order of responses; scores usually stand in it already."""
+    keys, graded = responses["trial_key"], scores["trial_key"]
+    if len(keys) == len(graded) and pc.all(pc.equal(keys, graded)).as_py() is not False:
+        return scores[column]
+    return scores[column].take(pc.index_in(keys, value_set=graded.combine_chunks()))
 
 
 def _positions(column: pa.ChunkedArray, known: Sequence[str]) -> IntArray:
-    found = pc.index_in(column, value_set=pa.array(known, type=column.type))
-    if found.null_count:
-        stranger = column.filter(pc.is_null(found))[0].as_py()
-        raise ValueError(f"a response belongs to {stranger!r}, which the run does not have")
-    return _integers(found)
+    """Where each value stands among the known ones; each different value is looked up once."""
+    coded = _coded(column)
+    place = {name: at for at, name in enumerate(known)}
+    strangers = [name for name in coded.names if name not in place]
+    if strangers:
+        raise ValueError(f"a response belongs to {strangers[0]!r}, which the run does not have")
+    places = np.array([place[name] for name in coded.names], dtype=np.int64)
+    return places[coded.codes]
+
+
+def _is_one_of(column: Coded, names: Sequence[str]) -> BoolArray:
+    wanted = np.array([*(name in names for name in column.names), False], dtype=np.bool_)
+    return wanted[column.codes]
 
 
 def _coded(column: pa.ChunkedArray | pa.Array) -> Coded:
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    coded = whole.dictionary_encode()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.chunk(0) if whole.num_chunks else pa.array([], whole.type)
+    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
     return Coded(_integers(coded.indices.fill_null(-1)), tuple(coded.dictionary.to_pylist()))
 
 

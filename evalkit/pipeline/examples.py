@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from evalkit.analysis.outcomes import Graded, case_scores, grade
 from evalkit.analysis.results import OUTCOME_CLASSES, Analysis, OutcomeClass
 from evalkit.analysis.trials import Trials
-from evalkit.pipeline.stored import StoredRun, joined_scores
+from evalkit.pipeline.stored import StoredRun
 from evalkit.report.examples import FLIP, MAX_CASES
 from evalkit.report.report import Answer, CaseExample, PromptSent, Turn
 from evalkit.store.runs import RunFolder
+from evalkit.tables import RESPONSES
 from evalkit.types import Case
 
 _COLUMNS = (
@@ -60,8 +61,12 @@ def examples(
 
 def _rows_of(folder: RunFolder, wanted: pa.Array) -> pa.Table:
     """What is stored of these cases."""
-    rows = folder.responses(_COLUMNS)
-    return rows.filter(pc.is_in(rows["case_id"], value_set=wanted))
+    nothing = RESPONSES.empty_table().select(_COLUMNS)
+    parts = (
+        part.filter(pc.is_in(part["case_id"], value_set=wanted))
+        for part in folder.outcomes(_COLUMNS)
+    )
+    return pa.concat_tables([nothing, *parts])
 
 
 def _telling(trials: Trials, analysis: Analysis, graded: Graded | None) -> list[int]:
@@ -100,11 +105,14 @@ def _outcomes(
 def _grades(
     runs: Sequence[StoredRun], scorer: str | None, wanted: pa.Array
 ) -> dict[str, dict[str, Any]]:
-    if scorer is None:
-        return {}
-    table = joined_scores(runs)[scorer]
-    rows = table.filter(pc.is_in(table["case_id"], value_set=wanted))
-    return {row["trial_key"]: row for row in rows.to_pylist()}
+    """The grades of these cases, with their reasons, by trial."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs if scorer is not None else ():
+        table = run.folder.scores(scorer or "")
+        if table is not None:
+            rows = run.keyed(table.filter(pc.is_in(table["case_id"], value_set=wanted)))
+            found.update((row["trial_key"], row) for row in rows.to_pylist())
+    return found
 
 
 def _cases(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.analysis.matching import run_name
-from evalkit.analysis.trials import COLUMNS, Trials, read_trials
+from evalkit.analysis.trials import COLUMNS, Trials, narrowed, read_trials
 from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run
@@ -21,17 +21,22 @@ from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
+from evalkit.tables import RESPONSES
 from evalkit.types import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRun:
-    """A run with its variants and grades; ``label`` tells it from others ("" when it is alone)."""
+    """A run in memory; ``label`` tells it from others ("" when it is alone).
+
+    ``responses`` are narrowed to what analysis needs, ``scores`` to keys, values and answers.
+    """
 
     folder: RunFolder
     suite: Suite
     manifest: Manifest
     variants: tuple[PlannedVariant, ...]
+    responses: pa.Table
     scores: Mapping[str, pa.Table]
     label: str = ""
 
@@ -55,23 +60,34 @@ class StoredRun:
         return table
 
 
-def load_run(folder: RunFolder) -> StoredRun:
-    """A run, scored first where scores are missing. Raises StoreError for a damaged one."""
+def load_run(folder: RunFolder, label: str = "") -> StoredRun:
+    """A run, scored first where scores are missing. Raises StoreError for a damaged one.
+
+    Its variants and trials carry the ``label``, if it has one.
+    """
     suite, manifest = stored_suite(folder), folder.manifest()
-    variants = plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
-    return StoredRun(folder, suite, manifest, tuple(variants), _scores(folder, suite))
+    variants = [
+        _labelled(planned, label)
+        for planned in plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
+    ]
+    run = StoredRun(folder, suite, manifest, tuple(variants), pa.table({}), {}, label)
+    nothing = RESPONSES.empty_table().select(COLUMNS)
+    parts = [narrowed(run.keyed(part)) for part in (nothing, *folder.outcomes(COLUMNS))]
+    responses = pa.concat_tables(parts)
+    scores = _scores(folder, suite, responses.num_rows)
+    keyed = {name: run.keyed(table) for name, table in scores.items()}
+    return replace(run, responses=responses, scores=keyed)
 
 
 def load_runs(folders: Sequence[RunFolder]) -> list[StoredRun]:
     """Runs to be compared, told apart by their ids. Raises UsageError for one given twice."""
-    runs = [load_run(folder) for folder in folders]
-    if len(runs) == 1:
-        return runs
-    labels = [run.manifest.run_id for run in runs]
+    if len(folders) == 1:
+        return [load_run(folders[0])]
+    labels = [folder.manifest().run_id for folder in folders]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise UsageError(f"run {twice[0]} was given twice", "Name two different runs.")
-    return [_labelled(run, label) for run, label in zip(runs, labels, strict=True)]
+    return [load_run(folder, label) for folder, label in zip(folders, labels, strict=True)]
 
 
 def differences(runs: Sequence[StoredRun]) -> Iterator[str]:
@@ -92,11 +108,10 @@ def differences(runs: Sequence[StoredRun]) -> Iterator[str]:
 
 def trials_of(runs: Sequence[StoredRun]) -> Trials:
     """Every recorded trial of one run or several, by case id."""
-    responses = pa.concat_tables([run.keyed(run.folder.responses(COLUMNS)) for run in runs])
     cases = pa.concat_tables([run.folder.case_columns() for run in runs])
     trials = read_trials(
-        responses,
-        joined_scores(runs),
+        pa.concat_tables([run.responses for run in runs]),
+        _joined_scores(runs),
         cases if len(runs) == 1 else _first_of_each(cases),
         {
             planned.variant: run.manifest.n_cases * run.suite.samples
@@ -111,14 +126,12 @@ def trials_of(runs: Sequence[StoredRun]) -> Trials:
     return replace(trials, traits=traits, runs=labels)
 
 
-def joined_scores(runs: Sequence[StoredRun]) -> dict[str, pa.Table]:
+def _joined_scores(runs: Sequence[StoredRun]) -> dict[str, pa.Table]:
     """The grades of every scorer that all runs have. Raises UsageError where there is none."""
     shared = _shared_scorers(runs)
     if not shared and len(runs) > 1:
         raise UsageError("the runs have no scorer in common", "Score them with the same one.")
-    return {
-        name: pa.concat_tables([run.keyed(run.scores[name]) for run in runs]) for name in shared
-    }
+    return {name: pa.concat_tables([run.scores[name] for run in runs]) for name in shared}
 
 
 def seed_of(runs: Sequence[StoredRun], purpose: str) -> int:
@@ -127,15 +140,11 @@ def seed_of(runs: Sequence[StoredRun], purpose: str) -> int:
     return zlib.crc32(f"{ids}:{purpose}".encode())
 
 
-def _labelled(run: StoredRun, label: str) -> StoredRun:
-    variants = tuple(
-        replace(
-            planned,
-            variant=replace(planned.variant, model=run_name(planned.variant.model, label)),
-        )
-        for planned in run.variants
-    )
-    return replace(run, variants=variants, label=label)
+def _labelled(planned: PlannedVariant, label: str) -> PlannedVariant:
+    if not label:
+        return planned
+    model = run_name(planned.variant.model, label)
+    return replace(planned, variant=replace(planned.variant, model=model))
 
 
 def _original(planned: PlannedVariant, label: str) -> str:
@@ -144,13 +153,13 @@ def _original(planned: PlannedVariant, label: str) -> str:
     return replace(variant, model=variant.model.removesuffix(f"@{label}")).key
 
 
-def _scores(folder: RunFolder, suite: Suite) -> dict[str, pa.Table]:
+def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Table]:
     """Every scorer's grades; scored now if a scorer has not seen all that is stored."""
-    answered = folder.responses(["trial_key"]).num_rows
-    found = {spec.name: folder.scores(spec.name) for spec in suite.scorers}
+    columns = ["trial_key", "value", "answer"]
+    found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
     if any(table is None or table.num_rows != answered for table in found.values()):
         score_run(folder)
-        found = {spec.name: folder.scores(spec.name) for spec in suite.scorers}
+        found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
     return {name: table for name, table in found.items() if table is not None}
 
 
