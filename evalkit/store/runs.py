@@ -32,7 +32,8 @@ import pyarrow.parquet as pq
 from evalkit.errors import StoreError, UnknownRun
 from evalkit.store.files import write_atomically
 from evalkit.store.journal import read_journal
-from evalkit.store.manifest import Manifest, read_manifest, write_manifest
+from evalkit.store.lock import RunLock
+from evalkit.store.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from evalkit.store.parts import (
     BATCH_ROWS,
     batches,
@@ -72,6 +73,22 @@ class RunFolder:
     def manifest(self) -> Manifest:
         """What the run was; raises UnknownRun or StoreError."""
         return read_manifest(self.path)
+
+    def size_bytes(self) -> int:
+        """What the run takes on disk."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+    def remove(self) -> None:
+        """Delete the run. Raises StoreError if another process writes it or the disk refuses."""
+        lock = RunLock(self.path / "lock")
+        try:
+            # The manifest first: what is left of a half-deleted folder is no run any more.
+            (self.path / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be deleted: {error.strerror}") from error
+        finally:
+            lock.release()
 
     def parts(self) -> list[Path]:
         """Sealed parts, oldest first."""
@@ -165,10 +182,10 @@ class RunFolder:
             done[places[0][known], places[1][known], sample[known]] = True
         return done
 
-    def scores(self, scorer: str) -> pa.Table | None:
-        """A scorer's grades (schema SCORES), or None if it has not run."""
+    def scores(self, scorer: str, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """A scorer's grades (schema SCORES, or some columns), or None if it has not run."""
         path = self.scores_path / f"{scorer}.parquet"
-        return read_table(path) if path.exists() else None
+        return read_table(path, columns) if path.exists() else None
 
     def write_scores(self, scorer: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace a scorer's grades, whole or not at all; ``rows`` are streamed to disk."""
