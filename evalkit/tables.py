@@ -57,6 +57,7 @@ RESPONSES = pa.schema(
         pa.field("backoff_s", pa.float64()),
         pa.field("first_token_s", pa.float64()),
         pa.field("thinking_s", pa.float64()),
+        pa.field("text_s", pa.float64()),
         pa.field("elapsed_s", pa.float64()),
         pa.field("attempts", pa.list_(ATTEMPT)),
         pa.field("request_digest", pa.string(), nullable=False),
@@ -67,6 +68,9 @@ RESPONSES = pa.schema(
         pa.field("error_kind", pa.string()),
         pa.field("error_message", pa.string()),
         pa.field("original_cost_usd", pa.float64()),
+        pa.field("stop_sequence", pa.string()),
+        pa.field("refusal_category", pa.string()),
+        pa.field("tool_calls", pa.string()),
     ],
     metadata={"evalkit.format": str(FORMAT)},
 )
@@ -151,8 +155,16 @@ def _answer_columns(response: Response) -> dict[str, Any]:
         "cache_write_tokens": usage.cache_write_tokens,
         "first_token_s": response.first_token_s,
         "thinking_s": response.thinking_s,
+        "text_s": response.text_s,
         "message_id": response.id,
+        "stop_sequence": response.stop_sequence,
+        "refusal_category": response.refusal_category,
+        "tool_calls": _json(response.tool_calls) if response.tool_calls else None,
     }
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(_without_surrogates(value)).decode()
 
 
 def _failed(failure: Failure) -> dict[str, Any]:
@@ -179,7 +191,7 @@ def _without_surrogates(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
         return {key: _without_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_without_surrogates(item) for item in value]
     return value
 
@@ -198,6 +210,9 @@ def response_of(row: Mapping[str, Any]) -> Response:
         stop_reason=row["stop_reason"],
         usage=Usage(row["input_tokens"], row["output_tokens"], row["thinking_tokens"]),
         elapsed_s=row["elapsed_s"],
+        tool_calls=tuple(orjson.loads(calls)) if (calls := row.get("tool_calls")) else (),
+        stop_sequence=row.get("stop_sequence"),
+        refusal_category=row.get("refusal_category"),
     )
 
 

@@ -186,8 +186,9 @@ class Attempt:
 class Response:
     """A whole answer. ``text`` joins all text blocks; thinking is kept apart.
 
-    ``first_token_s`` (to the first content of any kind), ``thinking_s`` (thinking blocks only) and
-    ``elapsed_s`` are seconds of the successful attempt, in service.
+    ``first_token_s`` (to the first content of any kind), ``thinking_s`` (thinking blocks only),
+    ``text_s`` (from the first text to the end) and ``elapsed_s`` are seconds of the successful
+    attempt, in service.
     """
 
     text: str
@@ -203,6 +204,7 @@ class Response:
     refusal_category: str | None = None
     first_token_s: float | None = None
     thinking_s: float | None = None
+    text_s: float | None = None
     elapsed_s: float | None = None
     attempts: tuple[Attempt, ...] = ()
 

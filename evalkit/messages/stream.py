@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.errors import ApiError
@@ -85,6 +86,8 @@ class MessageAssembler:
         "_open",
         "_secrets",
         "_started_s",
+        "_stopped_s",
+        "_text_since_s",
         "_thinking_s",
         "_thinking_since_s",
     )
@@ -101,6 +104,8 @@ class MessageAssembler:
         self._first_token_s: float | None = None
         self._thinking_s: float | None = None
         self._thinking_since_s: float | None = None
+        self._text_since_s: float | None = None
+        self._stopped_s: float | None = None
 
     @property
     def done(self) -> bool:
@@ -136,9 +141,13 @@ class MessageAssembler:
         if not self._message.get("stop_reason"):
             what = "the stream ended without a stop_reason"
             raise ApiError("stream_cut", what, status=200, usage=self._usage())
-        return read_message(
+        text_s = None
+        if self._text_since_s is not None and self._stopped_s is not None:
+            text_s = self._stopped_s - self._text_since_s
+        response = read_message(
             self.message(), first_token_s=self._first_token_s, thinking_s=self._thinking_s
         )
+        return replace(response, text_s=text_s)
 
     def message(self) -> dict[str, Any]:
         """The ``message`` object as far as it has come, as an unstreamed answer would hold it."""
@@ -185,6 +194,8 @@ class MessageAssembler:
         elif isinstance(kind, str) and kind in _APPENDED and block.append(_APPENDED[kind], delta):
             self._clock_thinking(kind == "thinking_delta", now_s)
             self._clock_token(now_s)
+            if kind == "text_delta" and self._text_since_s is None:
+                self._text_since_s = now_s
 
     def _on_block_stop(self, data: dict[str, Any], now_s: float) -> None:
         index = data.get("index")
@@ -206,6 +217,7 @@ class MessageAssembler:
 
     def _on_stop(self, data: dict[str, Any], now_s: float) -> None:
         self._clock_thinking(False, now_s)
+        self._stopped_s = now_s
         self._done = True
 
     def _on_error(self, data: dict[str, Any], now_s: float) -> None:
