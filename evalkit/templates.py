@@ -66,7 +66,9 @@ class _Library(BaseLoader):
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
         if template not in self._texts:
             raise TemplateNotFound(template)
-        return self._texts[template], template, None
+        text = self._texts[template]
+        # Jinja drops a template's last line end; an included file keeps it, as its lines are meant.
+        return (f"{text}\n" if text.endswith("\n") else text), template, None
 
 
 def _environment(texts: Mapping[str, str]) -> ImmutableSandboxedEnvironment:

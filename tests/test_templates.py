@@ -1,7 +1,7 @@
 import pytest
 
 from evalkit.errors import TemplateError
-from evalkit.templates import Template, unknown_variables
+from evalkit.templates import Expression, Template, unknown_variables
 
 
 def test_renders_and_knows_its_variables():
@@ -40,3 +40,39 @@ def test_a_syntax_error_names_the_line():
 def test_a_value_of_the_wrong_kind_is_a_template_error(source):
     with pytest.raises(TemplateError):
         Template(source, "p").render({"n": 0})
+
+
+def test_filters_for_prompts():
+    values = {"row": {"name": "Zoë <b>", "n": [1]}, "text": "one two three four five six"}
+    assert Template("{{ row | json }}", "p").render(values) == '{"name": "Zoë <b>", "n": [1]}'
+    assert Template("{{ row.n | json(1) }}", "p").render(values) == "[\n 1\n]"
+    assert Template("{{ text | truncate_tokens(4) }}", "p").render(values) == "one two three…"
+    assert Template("{{ text | truncate_tokens(99) }}", "p").render(values) == values["text"]
+    assert Template("{{ 'a\nb' | indent(2) }}", "p").render(values) == "a\n  b"
+
+
+def test_a_tag_on_its_own_line_leaves_no_empty_line():
+    source = "Items:\n{% for x in items %}\n  - {{ x }}\n{% endfor %}\nEnd."
+    assert Template(source, "p").render({"items": [1, 2]}) == "Items:\n  - 1\n  - 2\nEnd."
+
+
+def test_an_expression_is_true_or_false_of_a_row():
+    expression = Expression("level == 'hard' and q | length < 5", "dataset.filter")
+    assert expression.variables == {"level", "q"}
+    assert expression.holds({"level": "hard", "q": "abc"})
+    assert not expression.holds({"level": "hard", "q": "abcdef"})
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("nothing", "'nothing' is undefined; the row has q"),
+        ("q > 3", "TypeError"),
+        ("q.__class__.__mro__", "SecurityError"),
+    ],
+)
+def test_an_expression_that_cannot_be_worked_out_says_why(source, told):
+    with pytest.raises(TemplateError, match=told):
+        Expression(source, "dataset.filter").holds({"q": "x"})
+    with pytest.raises(TemplateError, match=r"dataset.filter: "):
+        Expression("q ==", "dataset.filter")

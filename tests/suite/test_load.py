@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.errors import ConfigError, UsageError
+from evalkit.errors import ConfigError
 from evalkit.suite.load import load_suite
 
 GOOD = """\
@@ -141,9 +141,3 @@ def test_a_prompt_file_is_read_in(tmp_path):
     assert prompt.user == "Think hard.\n{{ question }}\n"
     assert prompt.file is None
     assert "cannot read" in problems(write(tmp_path, text.replace("hard.md", "soft.md")))
-
-
-@pytest.mark.parametrize("override", ["dataset.limit", "=3", "models.7.name=x", "models.0.x=1"])
-def test_a_bad_override_is_a_usage_error(tmp_path, override):
-    with pytest.raises(UsageError):
-        load_suite(write(tmp_path, GOOD), [override])
