@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
     from evalkit.plan.estimate import PlanEstimate
+    from evalkit.suite.load import LoadedSuite
 
 
 @click.command(name="run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,6 +49,11 @@ if TYPE_CHECKING:
     set_option,
     concurrency_option,
     cost_option,
+    option(
+        "--cache",
+        type=click.Choice(["off", "reuse", "refresh"]),
+        help="Answers of earlier runs: ignore, use, replace (default: the suite's word, else off).",
+    ),
     option("-y", "--yes", is_flag=True, help="Do not ask before spending."),
     option("--dry-run", is_flag=True, help="Only say what it will cost."),
     runs_option,
@@ -68,6 +75,7 @@ def command(
     overrides: tuple[str, ...],
     concurrency: int | None,
     max_cost_usd: float | None,
+    cache: str | None,
     yes: bool,
     dry_run: bool,
     runs: Path,
@@ -103,6 +111,8 @@ def command(
         all_overrides(overrides, limit, samples, concurrency, max_cost_usd),
         env,
     )
+    if cache is not None:
+        loaded = with_cache(loaded, cache)
     if dry_run:
         show_estimate(estimate_suite(loaded, env, only), as_json=as_json)
         return 0
@@ -121,6 +131,12 @@ def command(
     ) as listen:
         outcome = execute_run(folder, env, listen)
     return finish(outcome, out, as_json=as_json, quiet=quiet)
+
+
+def with_cache(loaded: LoadedSuite, mode: str) -> LoadedSuite:
+    """The suite with another use of the cache."""
+    cache = loaded.suite.cache.model_copy(update={"mode": mode})
+    return replace(loaded, suite=loaded.suite.model_copy(update={"cache": cache}))
 
 
 def say_price(estimate: PlanEstimate, *, is_local: bool) -> None:
