@@ -30,6 +30,7 @@ def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int
         page = write_pages(report, out / folder.path.parent.name / folder.path.name)
         if not as_json and not quiet:
             terminal.write(report, sys.stdout)
+            sys.stdout.flush()  # before what follows on stderr, also in a file of both
         if as_json:
             click.echo(json.dumps(run_document(outcome, report)))
     elif as_json:
