@@ -1,0 +1,67 @@
+import pytest
+from builders import a_case, a_suite
+
+from evalkit.plan.estimate import Calibration, estimate_plan, prompt_bytes
+from evalkit.plan.matrix import plan_variants
+from evalkit.suite.schema import Suite
+from evalkit.types import Endpoint
+
+
+def estimate(calibrations=None, limits=None, **fields):
+    suite = Suite.model_validate(a_suite(answer_tokens=100, **fields))
+    variants = plan_variants(suite, {m.name: Endpoint(m.name, "http://x") for m in suite.models})
+    return estimate_plan(
+        variants, [a_case(question="x" * 350)], 10, 2, calibrations=calibrations, **(limits or {})
+    )
+
+
+def test_thinking_is_a_range_from_expected_use_to_its_cap():
+    plan = estimate(thinking=["off", 4096])
+    off, on = plan.variants
+    assert (off.expected_thinking_tokens, off.max_thinking_tokens) == (0, 0)
+    assert on.expected_thinking_tokens == 20 * 2048
+    assert on.max_thinking_tokens == 20 * 4096
+    assert on.max_output_tokens - off.max_output_tokens == on.max_thinking_tokens
+
+
+def test_more_effort_is_expected_to_think_more():
+    plan = estimate(models=["claude-sonnet-5-5"], thinking=["low", "medium", "high", "max"])
+    used = [item.expected_thinking_tokens for item in plan.variants]
+    assert used == sorted(used)
+    assert len(set(used)) == 4
+    assert len({item.max_thinking_tokens for item in plan.variants}) == 1
+
+
+def test_newer_tokenizers_make_more_tokens_of_the_same_text():
+    older, newer = estimate(models=["claude-haiku-4-5", "claude-sonnet-5-5"]).variants
+    assert newer.input_tokens > 1.2 * older.input_tokens
+
+
+def test_an_endpoints_count_goes_before_the_guess():
+    plan = estimate({"claude-haiku-4-5": Calibration(0.5, 0.6, 8)})
+    assert plan.variants[0].input_tokens == 20 * 175
+    assert plan.n_counted == 8
+    assert estimate().n_counted == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "minutes"),
+    [
+        ({}, None),
+        ({"requests_per_minute": 10}, 2.0),
+        ({"requests_per_minute": 10, "output_tokens_per_minute": 100}, 20.0),
+    ],
+)
+def test_time_is_that_of_the_tightest_limit(limits, minutes):
+    assert estimate(limits=limits, thinking=["off"]).expected_minutes == minutes
+
+
+def test_models_run_side_by_side():
+    two = estimate(limits={"requests_per_minute": 10}, models=["claude-haiku-4-5", "mystery"])
+    assert two.expected_minutes == 2.0
+
+
+def test_prompt_bytes_count_what_is_sent():
+    suite = Suite.model_validate(a_suite())
+    (planned,) = plan_variants(suite, {"claude-haiku-4-5": Endpoint("m", "http://x")})
+    assert prompt_bytes(planned.prompt.render(a_case(question="é" * 10))) == 20
