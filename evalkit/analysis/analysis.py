@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from evalkit.analysis.comparison import compare
@@ -10,7 +11,7 @@ from evalkit.analysis.evidence import MAX_MISSING, gather
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import case_scores, grade
-from evalkit.analysis.results import Analysis, VariantSummary
+from evalkit.analysis.results import Analysis, Comparison, VariantSummary
 from evalkit.analysis.slices import tag_differences
 from evalkit.analysis.summary import MAX_TAGS, Scored, summarise, tag_scores
 from evalkit.analysis.trials import Trials
@@ -37,6 +38,7 @@ def analyse(trials: Trials, options: Options) -> Analysis:
     chosen = found[:MAX_COMPARISONS]
     lead = scored[leading] if leading is not None else None
     evidence = gather(trials, lead.graded, lead.cases, chosen) if lead else []
+    comparisons = compare(trials, leading, evidence, options) if leading else ()
     return Analysis(
         scorers=trials.scorers,
         leading_scorer=leading,
@@ -44,12 +46,16 @@ def analyse(trials: Trials, options: Options) -> Analysis:
         margin=options.margin,
         n_cases=len(trials.cases.ids),
         variants=summaries,
-        comparisons=compare(trials, leading, evidence, options) if leading else (),
+        comparisons=comparisons,
         curves=thinking_curves(trials, lead, summaries, options) if lead else (),
         tags=tag_scores(trials, lead.cases, options.confidence) if lead else (),
         tag_differences=tag_differences(trials, lead.cases, chosen, options) if lead else (),
         seed=options.seed,
-        warnings=(*_data_warnings(trials, found), *_missing_warnings(summaries)),
+        warnings=(
+            *_confounded(comparisons),
+            *_data_warnings(trials, found),
+            *_missing_warnings(summaries),
+        ),
     )
 
 
@@ -94,6 +100,19 @@ def _data_warnings(trials: Trials, found: Sequence[Match]) -> Iterator[str]:
         )
     if len(trials.cases.tags) > MAX_TAGS:
         yield f"scores are shown for {MAX_TAGS} of {len(trials.cases.tags):,} tags"
+
+
+def _confounded(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Every difference beside the axis once, with how many comparisons it touches."""
+    touched = Counter(confound for one in comparisons for confound in one.confounds)
+    for confound, number in touched.items():
+        which = [one for one in comparisons if confound in one.confounds]
+        whose = (
+            f"{which[0].candidate} against {which[0].baseline}"
+            if number == 1
+            else counted(number, "comparison")
+        )
+        yield f"confounded: {confound} in {whose}; what is seen may be due to that"
 
 
 def _missing_warnings(summaries: Sequence[VariantSummary]) -> Iterator[str]:

@@ -37,4 +37,5 @@ def confounds(trials: Trials, match: Match) -> Iterator[str]:
 def _answered(trials: Trials, row: int) -> list[str]:
     """The names by which models answered a variant."""
     codes = trials.model_answered.codes[(trials.variant == row) & trials.is_answered]
-    return sorted(trials.model_answered.names[code] for code in np.unique(codes[codes >= 0]))
+    seen = np.bincount(codes[codes >= 0], minlength=len(trials.model_answered.names)) > 0
+    return sorted(trials.model_answered.names[code] for code in np.flatnonzero(seen))

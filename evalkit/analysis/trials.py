@@ -40,11 +40,13 @@ COLUMNS = (
     "redacted_block_count",
     "error_kind",
     "source",
-    "message_id",
     *_INPUT,
     *_NUMBERS,
 )
-"""The columns of ``responses`` that analysis needs; others may be left unread."""
+"""The columns of ``responses`` that analysis needs; others may be left unread.
+
+Where answers came from a cache, ``message_id`` too, which tells them apart.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,7 +229,10 @@ def _cases(table: pa.Table, ids: Sequence[str]) -> Cases:
 
 def _shared(responses: pa.Table) -> IntArray:
     """Which answer of the cache a trial holds; -1 for all where nothing came from a cache."""
-    if not pc.any(pc.equal(responses["source"], "cache")).as_py():
+    if (
+        "message_id" not in responses.column_names
+        or not pc.any(pc.equal(responses["source"], "cache")).as_py()
+    ):
         return np.full(responses.num_rows, -1, dtype=np.int64)
     return _coded(responses["message_id"]).codes
 

@@ -71,9 +71,7 @@ def load_run(folder: RunFolder, label: str = "") -> StoredRun:
         for planned in plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
     ]
     run = StoredRun(folder, suite, manifest, tuple(variants), pa.table({}), {}, label)
-    nothing = RESPONSES.empty_table().select(COLUMNS)
-    parts = [narrowed(run.keyed(part)) for part in (nothing, *folder.outcomes(COLUMNS))]
-    responses = pa.concat_tables(parts)
+    responses = pa.concat_tables(narrowed(run.keyed(part)) for part in _parts(folder, manifest))
     scores = _scores(folder, suite, responses.num_rows)
     keyed = {name: run.keyed(table) for name, table in scores.items()}
     return replace(run, responses=responses, scores=keyed)
@@ -88,6 +86,14 @@ def load_runs(folders: Sequence[RunFolder]) -> list[StoredRun]:
     if twice:
         raise UsageError(f"run {twice[0]} was given twice", "Name two different runs.")
     return [load_run(folder, label) for folder, label in zip(folders, labels, strict=True)]
+
+
+def _parts(folder: RunFolder, manifest: Manifest) -> Iterator[pa.Table]:
+    """The columns that analysis needs, a part at a time, first an empty one."""
+    # Which answers are the same one matters only where some came from a cache.
+    columns = COLUMNS if manifest.totals.get("cached") == 0 else (*COLUMNS, "message_id")
+    yield RESPONSES.empty_table().select(columns)
+    yield from folder.outcomes(columns)
 
 
 def differences(runs: Sequence[StoredRun]) -> Iterator[str]:

@@ -24,7 +24,7 @@ from evalkit.analysis.results import (
     VariantSummary,
 )
 from evalkit.errors import FAILURES
-from evalkit.report import charts
+from evalkit.report import charts, figures
 from evalkit.report import format as fmt
 from evalkit.report.contests import contests
 from evalkit.report.names import Names, thinking_phrase
@@ -111,6 +111,9 @@ class Shown:
     thinking: bool
     refused: bool
     notes: bool
+    samples: bool
+    elapsed: bool
+    cost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         fmt=fmt,
+        figures=figures,
         anchor=anchor,
         outcomes=OUTCOMES,
         thinking_phrase=thinking_phrase,
@@ -207,7 +211,12 @@ def _shown(analysis: Analysis) -> Shown:
         first_token=any(one.first_token_p50_s is not None for one in analysis.variants),
         thinking=any(one.thinking_tokens_mean is not None for one in analysis.variants),
         refused=any(one.n_refused for one in analysis.variants),
-        notes=any(one.notes or one.needs_cases for one in analysis.comparisons),
+        notes=any(
+            one.notes or one.needs_cases or one.needs_samples for one in analysis.comparisons
+        ),
+        samples=any(summary.samples for summary in leading),
+        elapsed=any(one.elapsed_s is not None for one in analysis.comparisons),
+        cost=any(one.cost_usd is not None for one in analysis.comparisons),
     )
 
 

@@ -13,6 +13,7 @@ from evalkit.analysis.results import Analysis, Comparison, CurvePoint, VariantSu
 from evalkit.errors import FAILURES
 from evalkit.report import format as fmt
 from evalkit.report.contests import contests
+from evalkit.report.figures import gain_words, metric_name, needs_words, policy_words
 from evalkit.report.names import Names
 from evalkit.report.report import Report
 from evalkit.stats.estimates import Estimate
@@ -77,6 +78,7 @@ def _print(report: Report, console: Console) -> None:
             _lines(console, fmt.one_line(warning), indent=2)
     sections = [
         _variants(analysis, names, console.width),
+        *_samples(analysis, names, console.width),
         *_curves(analysis, names, console.width),
         *_comparisons(analysis, names, console.width),
     ]
@@ -144,7 +146,7 @@ def _difference_cells(one: Comparison) -> list[str]:
         fmt.difference_interval(one.difference) or fmt.UNKNOWN,
         one.verdict,
         f"{one.wins}/{one.losses}/{one.ties}",
-        f"{fmt.roughly(one.needs_cases)} more" if one.needs_cases else "",
+        needs_words(one),
     ]
 
 
@@ -215,7 +217,34 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             if point.thinking.key == curve.recommended:
                 line.append(" recommended", style="green")
             lines.append(line)
+        lines += [
+            Text(f"  {gain.cheaper} to {gain.dearer}: {gain_words(gain)}") for gain in curve.gains
+        ]
+        lines += [
+            Text(f"  {fmt.one_line(policy.name)}: {policy_words(policy)}")
+            for policy in curve.policies
+        ]
         yield Group(*lines)
+
+
+def _samples(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
+    """pass@k, pass^k and majority@k of the leading scorer, where cases have several samples."""
+    sections = []
+    columns: list[str] = []
+    for group, found in names.grouped():
+        rows = []
+        for label, variant in found:
+            summary = variant.scores.get(analysis.leading_scorer or "")
+            if summary and summary.samples:
+                columns = [metric_name(one) for one in summary.samples]
+                rows.append([label, *(fmt.score(one.value) for one in summary.samples)])
+        sections.append((group, rows))
+    if columns:
+        whole = [
+            (group, [row for row in rows if len(row) == len(columns) + 1])
+            for group, rows in sections
+        ]
+        yield _table(["Samples", *columns], whole, width)
 
 
 def _curve_line(point: CurvePoint, label: int, track: int) -> Text:

@@ -11,7 +11,7 @@ from evalkit.analysis.trials import COLUMNS, Trials, read_trials
 from evalkit.tables import CASES, RESPONSES, SCORES
 from evalkit.types import Thinking, Variant
 
-SCHEMA = pa.schema([RESPONSES.field(name) for name in COLUMNS])
+SCHEMA = pa.schema([RESPONSES.field(name) for name in (*COLUMNS, "message_id")])
 
 Row = dict[str, Any]
 

@@ -1,0 +1,85 @@
+"""Estimates, gains and policies in words, for every page alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evalkit.analysis.results import Comparison, Policy, SampleMetric, StepGain, TagDifference
+from evalkit.report import format as fmt
+from evalkit.stats.estimates import Estimate
+
+
+def metric_name(metric: SampleMetric) -> str:
+    """``pass@4``, ``pass^4``, ``majority@4``."""
+    return f"{metric.name.removesuffix('k')}{metric.k}"
+
+
+def points_per(ratio: Estimate | None, unit: str) -> str:
+    """Points of score gained per unit: ``+40 (+25 to +55) points per 1,000 tokens``."""
+    if ratio is None or ratio.value is None:
+        return fmt.UNKNOWN
+    if ratio.low is None or ratio.high is None:
+        return f"no bounds per {unit}"
+    digits = fmt.digits_for(ratio)
+    ends = f"{fmt.points(ratio.low, digits)} to {fmt.points(ratio.high, digits)}"
+    return f"{fmt.points(ratio.value, digits)} points per {unit} ({ends})"
+
+
+def gain_words(gain: StepGain) -> str:
+    """What a step brings, in one line."""
+    told = f"{fmt.difference(gain.score)} points"
+    if gain.tokens is not None and gain.tokens.value is not None:
+        sign = "" if gain.tokens.value < 0 else "+"
+        tokens = f"{sign}{gain.tokens.value:,.0f}".replace("-", fmt.MINUS)
+        told += f" for {tokens} {gain.token_kind} tokens: {points_per(gain.per_1k_tokens, '1,000')}"
+    if gain.per_dollar is not None:
+        # A cent is nearer to what a case costs than a dollar.
+        told += f"; {points_per(_scaled(gain.per_dollar, 0.01), 'cent')}"
+    return told
+
+
+def policy_words(policy: Policy) -> str:
+    """A policy's score and price beside the dearest setting's."""
+    told = f"{fmt.score(policy.score)} ({fmt.interval(policy.score) or 'no interval'})"
+    if policy.cost_usd is not None:
+        told += f" at {fmt.money(policy.cost_usd)} a case"
+        if policy.dearest_cost_usd:
+            told += f", {fmt.percent(policy.cost_usd / policy.dearest_cost_usd)} of the dearest's"
+    return f"{told}; against it {fmt.difference(policy.against_dearest)} points"
+
+
+def needs_words(one: Comparison) -> str:
+    """What would settle a comparison: ``1,200 more``, ``9 samples``, or nothing."""
+    if one.needs_cases:
+        return f"{fmt.roughly(one.needs_cases)} more"
+    return fmt.count(one.needs_samples, "sample") if one.needs_samples else ""
+
+
+def amount_change(change: Estimate | None, kind: str) -> str:
+    """A change in seconds or dollars with its interval: ``+1.2 s (+0.8 s to +1.6 s)``."""
+    if change is None or change.value is None:
+        return ""
+    write = fmt.seconds if kind == "seconds" else fmt.money
+
+    def signed(value: float) -> str:
+        return f"{fmt.MINUS if value < 0 else '+'}{write(abs(value))}"
+
+    if change.low is None or change.high is None:
+        return signed(change.value)
+    return f"{signed(change.value)} ({signed(change.low)} to {signed(change.high)})"
+
+
+def finding_words(one: TagDifference) -> str:
+    """A difference on one tag with its adjusted p-value."""
+    interval = fmt.difference_interval(one.difference)
+    return (
+        f"{fmt.difference(one.difference)} points ({interval}), "
+        f"p adjusted {fmt.p_value(one.p_adjusted)}"
+    )
+
+
+def _scaled(ratio: Estimate, factor: float) -> Estimate:
+    def by(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    return replace(ratio, value=by(ratio.value), low=by(ratio.low), high=by(ratio.high))
