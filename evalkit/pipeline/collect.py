@@ -29,13 +29,18 @@ async def collect(
     stop: Stop,
     max_consecutive_failures: int,
     cache: CachedAnswers | None = None,
+    most_open: int = _MOST_WAITING,
 ) -> None:
     """Ask every trial that the ledger admits and record what comes back.
 
     ``trials`` are those still without an outcome, lazily. Ends early when ``stop`` says so, and
     sets it for the budget, for a row of failures, and for an error that dooms the run. Raises
     StoreError when outcomes can no longer be stored. What ``cache`` knows is not asked.
+
+    At most ``most_open`` trials are asked but not yet stored at any moment: were the power cut,
+    so many would be paid for twice.
     """
+    recorder.most_open = most_open
     admitted = _uncached(trials, cache, recorder, stop)
     wake = asyncio.Event()
     failures_in_a_row = 0
@@ -64,8 +69,10 @@ async def _uncached(
             return
         known = cache.find(trial) if cache else None
         if known is None:
+            recorder.expect()
             yield trial
         else:
+            recorder.expect()
             recorder.record(known)
             await asyncio.sleep(0)  # a run answered by the cache alone still hears of Ctrl-C
 
@@ -109,7 +116,8 @@ class Recorder:
         cache: CachedAnswers | None = None,
     ) -> None:
         self._cache = cache
-        self._waiting = 0
+        self._open = 0
+        self.most_open = _MOST_WAITING
         self._has_room = asyncio.Event()
         self._listen = listen
         self._stop = stop
@@ -120,11 +128,14 @@ class Recorder:
         """Queue an outcome for the next commit; raises StoreError once storing has failed."""
         row = encode_row(response_row(result))
         self._journal.put(Entry(result.trial.key, row, TrialFinished(result)))
-        self._waiting += 1
+
+    def expect(self) -> None:
+        """Count a trial as open until its outcome is on disk."""
+        self._open += 1
 
     async def room(self) -> None:
-        """Wait while the disk is behind, so that answers do not pile up in memory."""
-        while self._waiting > _MOST_WAITING and not self._stop.event.is_set():
+        """Wait while as many trials are open as may be."""
+        while self._open >= self.most_open and not self._stop.event.is_set():
             self._has_room.clear()
             await _either(self._has_room, self._stop.event)
 
@@ -138,7 +149,7 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._tell, [entry.told for entry in entries])
 
     def _tell(self, finished: Sequence[TrialFinished]) -> None:
-        self._waiting -= len(finished)
+        self._open -= len(finished)
         self._has_room.set()
         for event in finished:
             self._listen(event)

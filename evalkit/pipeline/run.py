@@ -131,6 +131,9 @@ class _Session:
                             stop=stop,
                             max_consecutive_failures=Limits().max_consecutive_failures,
                             cache=self.cache,
+                            most_open=sum(
+                                gate.limiter.concurrency.most for gate in engine.gates.values()
+                            ),
                         )
         except asyncio.CancelledError:
             # Interrupted twice: what is in flight is given up, what has come back is stored.

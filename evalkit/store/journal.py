@@ -1,8 +1,8 @@
 """The live journal: outcomes committed to SQLite before anyone hears of them.
 
 Rules. A row is stored when its transaction has committed; `synchronous=FULL` in WAL mode makes a
-commit survive a power cut. Rows are gathered for at most ``GATHER_S`` seconds or ``GROUP`` rows
-and committed together by one thread, so that the event loop never waits for a disk. A failed
+commit survive a power cut. Rows are gathered for ``GATHER_S`` seconds in all or ``GROUP`` rows and
+committed together by one thread, so that the event loop never waits for a disk. A failed
 commit ends the thread and is told once through ``on_error``; rows not committed were not promised.
 SQLite has no checksums of its own in the database, so every row carries one.
 """
@@ -13,6 +13,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from typing import Any
 from evalkit.errors import StoreError
 
 GROUP = 256
-GATHER_S = 0.05
+GATHER_S = 0.01
 SUFFIXES = ("", "-wal", "-shm")
 
 _TABLE = "CREATE TABLE IF NOT EXISTS outcomes (trial_key TEXT PRIMARY KEY, row BLOB NOT NULL)"
@@ -255,9 +256,10 @@ class JournalWriter:
         if first is None:
             return []
         group = [first]
+        until_s = time.monotonic() + GATHER_S
         while len(group) < GROUP:
             try:
-                entry = self._queue.get(timeout=GATHER_S)
+                entry = self._queue.get(timeout=max(0.0, until_s - time.monotonic()))
             except queue.Empty:
                 break
             if entry is None:

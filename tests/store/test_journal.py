@@ -53,7 +53,9 @@ def test_a_reader_sees_what_is_committed_and_disturbs_nobody(journal, tmp_path):
 
 def test_a_row_that_has_changed_on_disk_is_told(journal, tmp_path):
     journal.commit([entry(1, b"seven")])
-    journal._database.execute("UPDATE outcomes SET row = CAST(replace(hex(row), '76', '66') AS BLOB)")
+    journal._database.execute(
+        "UPDATE outcomes SET row = CAST(replace(hex(row), '76', '66') AS BLOB)"
+    )
     with pytest.raises(StoreError, match="checksum does not match") as caught:
         journal.read(0, 1)
     assert "responses is kept" in caught.value.hint
