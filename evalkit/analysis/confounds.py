@@ -20,13 +20,18 @@ _PART_OF: dict[Axis | None, frozenset[str]] = {
 """What differs by itself along an axis. Room for thinking follows the setting and the model."""
 
 
+ROOM = "max_tokens for the answer"
+"""The trait that max_tokens follows, with the room for thinking on top."""
+
+
 def confounds(trials: Trials, match: Match) -> Iterator[str]:
     """Each further difference in words: ``temperature 0 against 1``, the candidate's first."""
     if trials.traits:
         ours, theirs = trials.traits[match.candidate], trials.traits[match.baseline]
         for trait in dict.fromkeys([*ours, *theirs]):
             one, other = ours.get(trait, "unset"), theirs.get(trait, "unset")
-            if one != other and trait not in _PART_OF[match.axis]:
+            is_implied = trait == "max_tokens" and ours.get(ROOM) != theirs.get(ROOM)
+            if one != other and trait not in _PART_OF[match.axis] and not is_implied:
                 yield f"{trait} {one} against {other}"
     if "model answered" not in _PART_OF[match.axis]:
         answered = [_answered(trials, row) for row in (match.candidate, match.baseline)]

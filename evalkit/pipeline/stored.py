@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evalkit.analysis.confounds import ROOM
 from evalkit.analysis.matching import run_name
 from evalkit.analysis.trials import COLUMNS, Trials, narrowed, read_trials
 from evalkit.errors import UsageError
@@ -203,7 +204,7 @@ def _traits(run: StoredRun, planned: PlannedVariant) -> dict[str, str]:
         "thinking": variant.thinking.key,
         "thinking sent": _thinking_sent(planned),
         "max_tokens": planned.max_tokens,
-        "answer tokens": planned.answer_tokens,
+        ROOM: planned.answer_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,

@@ -16,10 +16,10 @@ def metric_name(metric: SampleMetric) -> str:
 
 def points_per(ratio: Estimate | None, unit: str) -> str:
     """Points of score gained per unit: ``+40 (+25 to +55) points per 1,000 tokens``."""
-    if ratio is None or ratio.value is None:
+    if ratio is None:
         return fmt.UNKNOWN
-    if ratio.low is None or ratio.high is None:
-        return f"no bounds per {unit}"
+    if ratio.value is None or ratio.low is None or ratio.high is None:
+        return f"unbounded per {unit}"
     digits = fmt.digits_for(ratio)
     ends = f"{fmt.points(ratio.low, digits)} to {fmt.points(ratio.high, digits)}"
     return f"{fmt.points(ratio.value, digits)} points per {unit} ({ends})"
@@ -32,7 +32,7 @@ def gain_words(gain: StepGain) -> str:
         sign = "" if gain.tokens.value < 0 else "+"
         tokens = f"{sign}{gain.tokens.value:,.0f}".replace("-", fmt.MINUS)
         told += f" for {tokens} {gain.token_kind} tokens: {points_per(gain.per_1k_tokens, '1,000')}"
-    if gain.per_dollar is not None:
+    if gain.per_dollar is not None and gain.per_dollar.low is not None:
         # A cent is nearer to what a case costs than a dollar.
         told += f"; {points_per(_scaled(gain.per_dollar, 0.01), 'cent')}"
     return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -217,14 +218,16 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             if point.thinking.key == curve.recommended:
                 line.append(" recommended", style="green")
             lines.append(line)
-        lines += [
-            Text(f"  {gain.cheaper} to {gain.dearer}: {gain_words(gain)}") for gain in curve.gains
-        ]
-        lines += [
-            Text(f"  {fmt.one_line(policy.name)}: {policy_words(policy)}")
-            for policy in curve.policies
-        ]
+        told = [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
+        if curve.policies:
+            told.append("Where the score can be checked without the target, or by tag:")
+        told += [f"{policy.name}: {policy_words(policy)}" for policy in curve.policies]
+        lines += [Text(line) for words in told for line in _hanging(fmt.one_line(words), width)]
         yield Group(*lines)
+
+
+def _hanging(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
 
 
 def _samples(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:

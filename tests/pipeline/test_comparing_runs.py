@@ -107,8 +107,7 @@ def test_another_temperature_is_a_confound(tmp_path: Path) -> None:
     new = a_run(tmp_path, "bbbbbb", {"off": BETTER}, models=[model], answer_tokens=50)
     (one,) = compare_runs([old, new]).analysis.comparisons
     assert set(one.confounds) == {
-        "max_tokens 50 against 1024",
-        "answer tokens 50 against 1024",
+        "max_tokens for the answer 50 against 1024",
         "temperature 0.5 against unset",
     }
 
