@@ -19,12 +19,20 @@ from evalkit.cli.options import (
     quiet_option,
     runs_option,
 )
+from evalkit.errors import UsageError
 
 
 @click.command(name="resume", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run", default="latest")
 @options(
     option("--retry-failed", is_flag=True, help="Ask failed trials again, too."),
+    option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Take the suite as this file has it now; refused if it asks something else.",
+    ),
+    option("--extend", is_flag=True, help="With -c: also what it adds (variants, cases, samples)."),
     concurrency_option,
     cost_option,
     runs_option,
@@ -37,6 +45,8 @@ from evalkit.cli.options import (
 def command(
     run: str,
     retry_failed: bool,
+    config: Path | None,
+    extend: bool,
     concurrency: int | None,
     max_cost_usd: float | None,
     runs: Path,
@@ -58,10 +68,15 @@ def command(
     from evalkit.pipeline.run import execute_run
     from evalkit.store.runs import find_run
 
-    folder = find_run(run, runs)
+    folder, env = find_run(run, runs), environment(env_file)
+    if extend and config is None:
+        raise UsageError("--extend wants to know by what", "Name the suite file with -c.")
+    if config is not None:
+        from evalkit.pipeline.continuing import adopt_suite
+        from evalkit.suite.load import load_suite
+
+        adopt_suite(folder, load_suite(config, (), env), env, folder.manifest().only, extend=extend)
     changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd}
     with watching("none" if quiet else progress) as listen:
-        outcome = execute_run(
-            folder, environment(env_file), listen, retry_failed=retry_failed, changes=changes
-        )
+        outcome = execute_run(folder, env, listen, retry_failed=retry_failed, changes=changes)
     return finish(outcome, out, as_json=as_json, quiet=quiet)

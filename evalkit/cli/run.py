@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +38,7 @@ from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
     from evalkit.plan.estimate import PlanEstimate
+    from evalkit.store.runs import RunFolder
     from evalkit.suite.load import LoadedSuite
 
 
@@ -54,6 +57,12 @@ if TYPE_CHECKING:
         type=click.Choice(["off", "reuse", "refresh"]),
         help="Answers of earlier runs: ignore, use, replace (default: the suite's word, else off).",
     ),
+    option(
+        "--resume/--new",
+        default=None,
+        help="Go on with the suite's last run, or begin another (default: ask, in a terminal).",
+    ),
+    option("--extend", is_flag=True, help="Go on with it, and ask what the suite now adds."),
     option("-y", "--yes", is_flag=True, help="Do not ask before spending."),
     option("--dry-run", is_flag=True, help="Only say what it will cost."),
     runs_option,
@@ -76,6 +85,8 @@ def command(
     concurrency: int | None,
     max_cost_usd: float | None,
     cache: str | None,
+    resume: bool | None,
+    extend: bool,
     yes: bool,
     dry_run: bool,
     runs: Path,
@@ -116,6 +127,19 @@ def command(
     if dry_run:
         show_estimate(estimate_suite(loaded, env, only), as_json=as_json)
         return 0
+    if resume is None and not extend:
+        resume = offer_to_resume(loaded, runs, env, only)
+    if resume or extend:
+        folder = continued(loaded, runs, env, only, extend=extend)
+        if extend and not yes:
+            confirm(
+                estimate_run(folder, env).expected_cost_usd, loaded.suite.budget.confirm_above_usd
+            )
+        with watching(
+            "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
+        ) as listen:
+            outcome = execute_run(folder, env, listen)
+        return finish(outcome, out, as_json=as_json, quiet=quiet)
     folder = start_run(loaded, runs, env, only)
     estimate = estimate_run(folder, env)
     try:
@@ -131,6 +155,43 @@ def command(
     ) as listen:
         outcome = execute_run(folder, env, listen)
     return finish(outcome, out, as_json=as_json, quiet=quiet)
+
+
+def offer_to_resume(
+    loaded: LoadedSuite, runs: Path, env: Mapping[str, str], only: tuple[str, ...]
+) -> bool:
+    """Whether to go on with an unfinished run that asked just this; asked for in a terminal."""
+    from evalkit.pipeline.continuing import compare_with_run, newest_run
+
+    folder = newest_run(runs, loaded.suite.name)
+    if folder is None or folder.manifest().status == "complete":
+        return False
+    if not compare_with_run(folder, loaded, env, only).is_same:
+        return False
+    if sys.stdin.isatty():
+        return click.confirm(f"{folder.path} is not finished. Go on with it?", True, err=True)
+    click.echo(f"{folder.path} is not finished; --resume would go on with it.", err=True)
+    return False
+
+
+def continued(
+    loaded: LoadedSuite,
+    runs: Path,
+    env: Mapping[str, str],
+    only: tuple[str, ...],
+    *,
+    extend: bool,
+) -> RunFolder:
+    """The suite's last run, ready to go on; raises UsageError if there is none or it differs."""
+    from evalkit.pipeline.continuing import adopt_suite, newest_run
+
+    folder = newest_run(runs, loaded.suite.name)
+    if folder is None:
+        raise UsageError(
+            f"there is no run of {loaded.suite.name} in {runs} to go on with", "Begin with --new."
+        )
+    adopt_suite(folder, loaded, env, only, extend=extend)
+    return folder
 
 
 def with_cache(loaded: LoadedSuite, mode: str) -> LoadedSuite:

@@ -74,6 +74,22 @@ class RunFolder:
         """What the run was; raises UnknownRun or StoreError."""
         return read_manifest(self.path)
 
+    def replace_cases(self, cases: Iterable[Case]) -> tuple[int, str]:
+        """Put other cases in place, whole or not at all; how many, and a digest of them all."""
+        told: list[tuple[int, str]] = []
+        write_atomically(
+            self.path / "cases.parquet", lambda aside: told.append(_write_cases(aside, cases))
+        )
+        return told[0]
+
+    def write_suite(self, text: str) -> None:
+        """Put the suite's text in place, whole or not at all."""
+
+        def fill(aside: Path) -> None:
+            aside.write_text(text, encoding="utf-8")
+
+        write_atomically(self.path / "suite.yaml", fill)
+
     def size_bytes(self) -> int:
         """What the run takes on disk."""
         return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
