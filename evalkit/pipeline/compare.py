@@ -56,7 +56,14 @@ def compare_runs(
         )
     trials = trials_of(runs)
     analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by)
-    warnings = tuple(f"not the same: {difference}" for difference in differing)
+    warnings = [
+        *(f"not the same: {difference}" for difference in differing),
+        *(
+            f"{run.n_twins:,} cases repeat the content of another: each such group counts as one"
+            for run in runs
+            if run.n_twins
+        ),
+    ]
     analysis = replace(analysis, warnings=(*warnings, *analysis.warnings))
     cases = examples(runs, trials, analysis)
     return build_report(analysis, _provenance(runs, analysis), cases, n_cases=analysis.n_cases)

@@ -17,6 +17,7 @@ from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run
 from evalkit.pipeline.start import stored_suite
+from evalkit.pipeline.twins import with_twins_as_clusters
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.store.manifest import Manifest
@@ -30,7 +31,8 @@ from evalkit.types import Request
 class StoredRun:
     """A run in memory; ``label`` tells it from others ("" when it is alone).
 
-    ``responses`` are narrowed to what analysis needs, ``scores`` to keys, values and answers.
+    ``responses`` are narrowed to what analysis needs, ``scores`` to keys, values and answers;
+    ``n_twins`` cases repeat the content of an earlier one.
     """
 
     folder: RunFolder
@@ -40,6 +42,8 @@ class StoredRun:
     responses: pa.Table
     scores: Mapping[str, pa.Table]
     label: str = ""
+    cases: pa.Table | None = None
+    n_twins: int = 0
 
     @property
     def is_whole_dataset(self) -> bool:
@@ -75,7 +79,8 @@ def load_run(folder: RunFolder, label: str = "") -> StoredRun:
     responses = pa.concat_tables(narrowed(run.keyed(part)) for part in _parts(folder, manifest))
     scores = _scores(folder, suite, responses.num_rows)
     keyed = {name: run.keyed(table) for name, table in scores.items()}
-    return replace(run, responses=responses, scores=keyed)
+    cases, n_twins = with_twins_as_clusters(folder, suite.dataset.id)
+    return replace(run, responses=responses, scores=keyed, cases=cases, n_twins=n_twins)
 
 
 def load_runs(folders: Sequence[RunFolder]) -> list[StoredRun]:
@@ -115,7 +120,7 @@ def differences(runs: Sequence[StoredRun]) -> Iterator[str]:
 
 def trials_of(runs: Sequence[StoredRun]) -> Trials:
     """Every recorded trial of one run or several, by case id."""
-    cases = pa.concat_tables([run.folder.case_columns() for run in runs])
+    cases = pa.concat_tables([run.cases for run in runs])
     trials = read_trials(
         pa.concat_tables([run.responses for run in runs]),
         _joined_scores(runs),

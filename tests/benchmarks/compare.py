@@ -138,7 +138,9 @@ def tables(n_cases: int, chosen: list[Variant]) -> tuple[pa.Table, pa.Table, pa.
     cases = pa.table(
         [
             pa.array([f"case-{place:07d}" for place in range(n_cases)]),
-            pa.array(["{}"] * n_cases),
+            pa.array(
+                [f'{{"id":{place},"question":"What is {place} + 1?"}}' for place in range(n_cases)]
+            ),
             pa.nulls(n_cases, pa.string()),
             pa.nulls(n_cases, pa.string()),
             pa.array([[]] * n_cases, pa.list_(pa.string())),

@@ -27,6 +27,7 @@ def a_run(
     *,
     cases: Sequence[str] | None = None,
     rows: Mapping[str, Any] | None = None,
+    question: str | None = None,
     **suite: Any,
 ) -> RunFolder:
     """A complete run: grades by thinking setting, case after case; ``rows`` adds columns.
@@ -50,7 +51,10 @@ def a_run(
         n_cases=0,
         started_at=WHEN.isoformat(),
     )
-    told = [Case(id=one, inputs={"question": f"{one}?"}, target="4", tags=("even",)) for one in ids]
+    told = [
+        Case(id=one, inputs={"question": question or f"{one}?"}, target="4", tags=("even",))
+        for one in ids
+    ]
     run = create_run(folder / plain.name / run_id, manifest, "name: small\n", told)
     variants = [Variant("plain", "claude-haiku-4-5", spec.setting()) for spec in plain.thinking]
     table, scores = [], []

@@ -122,11 +122,19 @@ async def test_a_row_of_failures_breaks_the_circuit(writer):
     assert 12 <= len(heard) < 30
 
 
-async def test_refused_requests_do_not_break_it(writer):
-    client = FakeClient(*[ApiError("invalid_request", "no")] * 100)
-    stop, _, heard = await run(writer, client, trials(100), most=12)
+async def test_refused_requests_do_not_break_it_once_one_was_accepted(writer):
+    client = FakeClient(_answer(), *[ApiError("invalid_request", "no")] * 100)
+    stop, _, heard = await run(writer, client, trials(100), most=12, workers=1)
     assert stop.reason is None
     assert len(heard) == 100
+
+
+async def test_nothing_but_refusals_from_the_start_stops_the_run(writer):
+    client = FakeClient(*[ApiError("not_found", "no such path")] * 100)
+    stop, _, heard = await run(writer, client, trials(100))
+    assert stop.reason.exit_code == EXIT_API
+    assert "none of the first 20 requests was accepted" in stop.reason.message
+    assert 20 <= len(heard) < 40
 
 
 async def test_a_store_that_fails_stops_the_run(writer, monkeypatch):

@@ -133,3 +133,19 @@ def test_the_seed_comes_from_the_ids(tmp_path: Path) -> None:
     seeds = {compare_run(run).analysis.seed for run in runs} | {compare_runs(runs).analysis.seed}
     assert len(seeds) == 3
     assert compare_run(runs[0]).analysis.seed == compare_run(runs[0]).analysis.seed
+
+
+def test_rows_that_repeat_another_count_as_one(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "aaaaaa", {"off": WORSE, "1024": BETTER}, question="the same")
+    analysis = compare_run(run).analysis
+    (one,) = analysis.comparisons
+    assert (one.n_pairs, one.difference.units, one.verdict) == (100, 1, "too few")
+    assert analysis.warnings[0].startswith("99 cases repeat the content of another")
+    assert "no interval" in (one.difference.note or "")
+
+
+def test_scores_from_a_cache_shared_by_two_runs(tmp_path: Path) -> None:
+    rows = {"source": "cache", "message_id": "msg_1"}
+    runs = [a_run(tmp_path, name * 6, {"off": WORSE}, rows=rows) for name in "ab"]
+    (one,) = compare_runs(runs).analysis.comparisons
+    assert one.n_identical == 100
