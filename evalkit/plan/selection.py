@@ -32,7 +32,8 @@ def select_rows(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
         return
     with Spool() as spool:
         order = _order(_identified(_filtered(rows, spec.filter), spec), spec, spool)
-        yield from spool.read(order[: spec.limit].tolist())
+        for name, *row in spool.read(order[: spec.limit].tolist()):
+            yield name, Row(*row)
 
 
 def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
@@ -68,10 +69,12 @@ def _order(rows: Iterator[Identified], spec: DatasetSpec, spool: Spool) -> npt.N
     sample, strata = spec.sample, _Strata(spec.sample)
     draws, turns = array("Q"), array("Q")
     for name, row in rows:
-        spool.add((name, row))
-        strata.note(row)
-        draws.append(_rank(name, f"sample {sample.seed if sample else 0}"))
-        turns.append(_rank(name, f"shuffle {spec.shuffle}"))
+        spool.add((name, *row))
+        if sample is not None:
+            strata.note(row)
+            draws.append(_rank(name, f"sample {sample.seed}"))
+        if spec.shuffle is not None:
+            turns.append(_rank(name, f"shuffle {spec.shuffle}"))
     stays = np.arange(len(spool), dtype=np.int64)
     if sample is not None:
         stays = strata.draw(np.array(draws, np.uint64), sample.size)

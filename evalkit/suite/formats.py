@@ -56,10 +56,9 @@ def read_jsonl(source: Source) -> Iterator[Row]:
 
 def _json_line(line: str, file: str, number: int) -> dict[str, Any]:
     try:
-        if not _LONG_NUMBER.search(line):
-            value = orjson.loads(line)
-            if type(value) is dict:
-                return value
+        value = orjson.loads(line)
+        if type(value) is dict and (_is_flat(value) or not _LONG_NUMBER.search(line)):
+            return value
     except orjson.JSONDecodeError:
         pass  # NaN, or truly broken: json says which, and where
     where = place(file, number, is_line=True)
@@ -70,6 +69,14 @@ def _json_line(line: str, file: str, number: int) -> dict[str, Any]:
             f"{where}: not valid JSON: {error.msg} at column {error.colno}",
             "A .jsonl file holds one object a line.",
         ) from error
+
+
+def _is_flat(row: dict[str, Any]) -> bool:
+    """Whether a row holds texts, flags and small integers only, as most do."""
+    return all(type(value) in _FLAT for value in row.values())
+
+
+_FLAT = (str, int, bool, type(None))
 
 
 def read_json(source: Source) -> Iterator[Row]:

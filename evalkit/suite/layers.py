@@ -70,6 +70,9 @@ def anchor_paths(data: dict[str, Any], folder: Path) -> None:
         _anchor(prompt, "file", folder)
         if isinstance(prompt, dict):
             _anchor(prompt.get("examples"), "path", folder)
+    scorers = data.get("scorers")
+    for scorer in scorers if isinstance(scorers, list) else [scorers]:
+        _anchor(scorer, "python", folder)
 
 
 def _anchor(section: Any, key: str, folder: Path) -> None:

@@ -7,8 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,9 +19,11 @@ _MAGIC = {
 _INT64 = 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. ``number`` is its line in ``file``, or its place among the rows (``is_line``)."""
+class Row(NamedTuple):
+    """One row. ``number`` is its line in ``file``, or its place among the rows (``is_line``).
+
+    A named tuple, since a dataset has millions of them: it is made in a third of the time.
+    """
 
     file: str
     number: int

@@ -172,18 +172,25 @@ class ModelSpec(Section):
 
 
 class ScorerSpec(BaseModel):
-    """A scorer by type, with its own options beside. Short form: the type."""
+    """A scorer by type, with its own options beside. Short form: the type.
+
+    ``python: file.py:function`` names a user's own. ``reduce`` is what several samples of a case
+    make together: their mean, whether any or all of them are right, or the majority's answer.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     type: str
     name: Name
+    reduce: Literal["mean", "any", "all", "majority"] = "mean"
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = {"type": value}
+        if isinstance(value, dict) and isinstance(value.get("python"), str):
+            value = {"type": "python", "name": value["python"].rpartition(":")[2], **value}
         if isinstance(value, dict) and "type" in value:
             value = {"name": value["type"], **value}
         return value
@@ -266,6 +273,7 @@ class Suite(Section):
     answer_tokens: Annotated[Tokens, Field(ge=1)] = 1024
     stop_sequences: tuple[str, ...] = ()
     scorers: tuple[ScorerSpec, ...] = ()
+    allow_code: bool = False
     limits: LimitsSpec = LimitsSpec()
     retries: RetriesSpec = RetriesSpec()
     budget: BudgetSpec = BudgetSpec()

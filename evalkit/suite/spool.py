@@ -16,6 +16,7 @@ class Spool:
         # Unlinked from the start where the system allows it: nobody else reads or writes it.
         self._file = tempfile.TemporaryFile(prefix="evalkit-rows-")  # noqa: SIM115
         self._starts = array("q")
+        self._end = 0
 
     def __enter__(self) -> Spool:
         return self
@@ -28,8 +29,8 @@ class Spool:
 
     def add(self, item: Any) -> None:
         """Set one item aside."""
-        self._starts.append(self._file.tell())
-        pickle.dump(item, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._starts.append(self._end)
+        self._end += self._file.write(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
 
     def read(self, indices: Sequence[int]) -> Iterator[Any]:
         """The items of these places, in the order asked for."""

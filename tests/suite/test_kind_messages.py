@@ -31,7 +31,7 @@ def test_a_bad_suite_is_told_in_these_words(tmp_path, key, line, said):
     if not said.startswith("FOLDER"):
         expected = f"suite.yaml:{list(lines).index(key) + 1}: {said}"
     got = told(tmp_path, lines)
-    if said.endswith(", "):  # the list of what is accepted goes on
+    if said.endswith(" "):  # the list of what is accepted goes on
         got = got[: len(expected)]
     assert got == expected
 
