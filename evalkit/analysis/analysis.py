@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from evalkit.analysis.comparison import compare
 from evalkit.analysis.curve import thinking_curves
 from evalkit.analysis.evidence import MAX_MISSING, gather
+from evalkit.analysis.judging import judge_checks
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import case_scores, grade
@@ -51,6 +52,11 @@ def analyse(trials: Trials, options: Options) -> Analysis:
         tags=tag_scores(trials, lead.cases, options.confidence) if lead else (),
         tag_differences=tag_differences(trials, lead.cases, chosen, options) if lead else (),
         seed=options.seed,
+        judged=(
+            tuple(judge_checks(trials, lead.cases, trials.labels, options))
+            if lead and trials.labels is not None
+            else ()
+        ),
         warnings=(
             *_confounded(comparisons),
             *_data_warnings(trials, found),

@@ -259,6 +259,28 @@ class TagDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeCheck:
+    """The leading scorer against human labels of some cases of one variant.
+
+    ``sensitivity`` is how much of the good it calls good, ``specificity`` how much of the bad it
+    calls bad. ``corrected`` is the mean that humans would have given (PPI++), ``weight`` how far
+    the judge was trusted for it. Labelled cases must be a random part of all.
+    """
+
+    variant: str
+    n_labels: int
+    agreement: Estimate
+    kappa: float | None
+    kappa_interval: tuple[float, float] | None
+    ac1: float | None
+    ac1_interval: tuple[float, float] | None
+    sensitivity: Estimate | None
+    specificity: Estimate | None
+    corrected: Estimate
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything concluded about one run, or several together, on one leading scorer."""
 
@@ -274,3 +296,4 @@ class Analysis:
     warnings: tuple[str, ...] = ()
     tag_differences: tuple[TagDifference, ...] = ()
     seed: int | None = None
+    judged: tuple[JudgeCheck, ...] = ()

@@ -81,7 +81,8 @@ class Trials:
     ``values`` and ``answers`` are each scorer's grade (nan: none) and what it read out.
     ``shared`` names the stored answer a trial was served from or that served others, -1 for one of
     its own. ``runs`` says of each variant which run it comes from, where there are several;
-    ``traits`` what it was asked with (``temperature: 0``), in words.
+    ``traits`` what it was asked with (``temperature: 0``), in words. ``labels`` are human grades by
+    variant and case, nan where there is none.
     """
 
     variants: tuple[Variant, ...]
@@ -104,6 +105,7 @@ class Trials:
     shared: IntArray
     runs: tuple[str, ...] = ()
     traits: tuple[Mapping[str, str], ...] = ()
+    labels: FloatArray | None = None
 
     @property
     def is_repeat(self) -> BoolArray:

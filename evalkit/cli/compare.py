@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         is_flag=True,
         help="Compare runs although their dataset, scorers or prompts are not the same.",
     ),
+    option("--human", metavar="COLUMN", help="Column of the dataset with human grades."),
     runs_option,
     out_option,
     json_option,
@@ -43,6 +44,7 @@ def command(
     scorer: str | None,
     baseline: str | None,
     allow: bool,
+    human: str | None,
     runs: Path,
     out: Path,
     as_json: bool,
@@ -62,7 +64,9 @@ def command(
     folders = [find_run(ref, runs) for ref in refs or ("latest",)]
     if baseline in refs:
         baseline = find_run(baseline, runs).manifest().run_id
-    report = compare_runs(folders, scorer=scorer, baseline=baseline, by=by, allow=allow)
+    report = compare_runs(
+        folders, scorer=scorer, baseline=baseline, by=by, allow=allow, human=human
+    )
     if as_json:
         click.echo(render(report), nl=False)
     else:

@@ -16,6 +16,7 @@ from evalkit.analysis.results import Analysis
 from evalkit.analysis.trials import Trials
 from evalkit.errors import UsageError
 from evalkit.pipeline.examples import examples
+from evalkit.pipeline.labels import labelled
 from evalkit.pipeline.stored import StoredRun, differences, load_runs, seed_of, trials_of
 from evalkit.report.report import ModelUsed, Provenance, Report, build_report
 from evalkit.store.runs import RunFolder
@@ -39,13 +40,14 @@ def compare_runs(
     baseline: str | None = None,
     by: By | None = None,
     allow: bool = False,
+    human: str | None = None,
 ) -> Report:
     """Compare the variants of a run, or of several runs by case id.
 
     ``scorer`` leads (default: the first suite's first), ``baseline`` is a variant's key or a run's
-    id, ``by`` what shall differ. Raises UsageError for names that are not there and, unless
-    ``allow``, for runs whose dataset, scorers or prompts are not the same; StoreError for a
-    damaged run.
+    id, ``by`` what shall differ, ``human`` the dataset's column of human grades. Raises UsageError
+    for names that are not there and, unless ``allow``, for runs whose dataset, scorers or prompts
+    are not the same; StoreError for a damaged run.
     """
     runs = load_runs(folders)
     differing = tuple(differences(runs))
@@ -55,6 +57,8 @@ def compare_runs(
             "--allow compares them nonetheless and names the differences first.",
         )
     trials = trials_of(runs)
+    if human is not None:
+        trials = labelled(trials, runs, human)
     analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by)
     warnings = [
         *(f"not the same: {difference}" for difference in differing),

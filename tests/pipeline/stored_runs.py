@@ -28,6 +28,7 @@ def a_run(
     cases: Sequence[str] | None = None,
     rows: Mapping[str, Any] | None = None,
     question: str | None = None,
+    human: Sequence[object] | None = None,
     **suite: Any,
 ) -> RunFolder:
     """A complete run: grades by thinking setting, case after case; ``rows`` adds columns.
@@ -51,9 +52,10 @@ def a_run(
         n_cases=0,
         started_at=WHEN.isoformat(),
     )
+    labels = [{} if human is None else {"human": one} for one in human or ids]
     told = [
-        Case(id=one, inputs={"question": question or f"{one}?"}, target="4", tags=("even",))
-        for one in ids
+        Case(id=one, inputs={"question": question or f"{one}?", **label}, target="4")
+        for one, label in zip(ids, labels, strict=True)
     ]
     run = create_run(folder / plain.name / run_id, manifest, "name: small\n", told)
     variants = [Variant("plain", "claude-haiku-4-5", spec.setting()) for spec in plain.thinking]

@@ -149,3 +149,35 @@ def test_scores_from_a_cache_shared_by_two_runs(tmp_path: Path) -> None:
     runs = [a_run(tmp_path, name * 6, {"off": WORSE}, rows=rows) for name in "ab"]
     (one,) = compare_runs(runs).analysis.comparisons
     assert one.n_identical == 100
+
+
+def test_human_labels_correct_a_judge(tmp_path: Path) -> None:
+    # The judge passes 90; of the 50 labelled cases it passes all, humans 40.
+    human = ["yes"] * 40 + ["no"] * 10 + [""] * 50
+    run = a_run(tmp_path, "aaaaaa", {"off": BETTER}, human=human)
+    report = compare_runs([run], human="human")
+    (one,) = report.analysis.judged
+    assert one.n_labels == 50
+    assert one.agreement.value == pytest.approx(0.8)
+    assert one.sensitivity is not None
+    assert one.sensitivity.value == 1.0
+    assert one.specificity is not None
+    assert one.specificity.value == 0.0
+    # A judge that passes everything it is checked on tells nothing: labels alone decide.
+    assert (one.weight, one.corrected.value) == (0.0, pytest.approx(0.8))
+    assert one.kappa == pytest.approx(0.0)
+    assert (one.ac1 or 0) > 0.7
+    assert "Against human labels" in html.render(report)
+    assert compare_run(run).analysis.judged == ()
+
+
+def test_labels_of_each_variant_and_labels_that_are_none(tmp_path: Path) -> None:
+    key = "plain/claude-haiku-4-5/off"
+    run = a_run(tmp_path, "aaaaaa", {"off": BETTER, "1024": WORSE}, human=[{key: 1}] * 100)
+    (one,) = compare_runs([run], human="human").analysis.judged
+    assert (one.variant, one.corrected.value) == (key, 1.0)
+    with pytest.raises(UsageError, match="no column 'labels'"):
+        compare_runs([run], human="labels")
+    odd = a_run(tmp_path, "bbbbbb", {"off": BETTER}, human=["perhaps"] * 100)
+    with pytest.raises(UsageError, match="c0 is no grade: 'perhaps'"):
+        compare_runs([odd], human="human")

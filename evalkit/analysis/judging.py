@@ -1,0 +1,56 @@
+"""A judge's grades held against human ones, and means corrected by them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from evalkit.analysis.evidence import MIN_UNITS
+from evalkit.analysis.options import Options
+from evalkit.analysis.outcomes import CaseScores
+from evalkit.analysis.results import JudgeCheck
+from evalkit.analysis.trials import Trials
+from evalkit.stats.agreement import bootstrap_interval, cohen_kappa, gwet_ac1
+from evalkit.stats.arrays import FloatArray, IntArray
+from evalkit.stats.estimates import Estimate, mean_estimate
+from evalkit.stats.labels import corrected_mean
+
+PASS = 0.5
+"""From this grade on, human's or judge's, an answer counts as good in agreement."""
+
+
+def judge_checks(
+    trials: Trials, scores: CaseScores, labels: FloatArray, options: Options
+) -> Iterator[JudgeCheck]:
+    """One check a variant that has enough human ``labels`` (variants x cases, nan: none).
+
+    Agreement counts cases as good or bad; the corrected mean uses the grades as they are.
+    """
+    for row, variant in enumerate(trials.variants):
+        judge, human = scores.mean[row], labels[row]
+        both = ~np.isnan(judge) & ~np.isnan(human)
+        if int(both.sum()) < MIN_UNITS:
+            continue
+        says, is_so = ((one[both] >= PASS).astype(np.int64) for one in (judge, human))
+        seed = options.seed ^ zlib.crc32(f"judge:{variant.key}".encode())
+        rest = judge[~np.isnan(judge) & np.isnan(human)]
+        corrected = corrected_mean(human[both], judge[both], rest, confidence=options.confidence)
+        yield JudgeCheck(
+            variant=variant.key,
+            n_labels=int(both.sum()),
+            agreement=mean_estimate((says == is_so).astype(float), confidence=options.confidence),
+            kappa=cohen_kappa(says, is_so),
+            kappa_interval=bootstrap_interval(says, is_so, cohen_kappa, seed=seed),
+            ac1=gwet_ac1(says, is_so),
+            ac1_interval=bootstrap_interval(says, is_so, gwet_ac1, seed=seed),
+            sensitivity=_share(says[is_so == 1]),
+            specificity=_share(1 - says[is_so == 0]),
+            corrected=corrected.mean,
+            weight=corrected.weight,
+        )
+
+
+def _share(hits: IntArray) -> Estimate | None:
+    return mean_estimate(hits.astype(float)) if len(hits) else None
