@@ -27,6 +27,7 @@ format: .venv/.dev
 .PHONY: browser
 browser:
 	@test -n "$(BROWSER)" || .ci/apt chromium
+	@command -v openssl >/dev/null || .ci/apt openssl
 
 # The local model computes with OpenMP, which slim systems lack.
 .PHONY: openmp

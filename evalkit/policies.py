@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Limits:
     """How fast to go. ``concurrency`` None means: let evalkit choose.
 
-    Timeouts are seconds: to connect, without a single byte (streams), and in all (whole answers).
+    Timeouts are seconds: to connect, without a single byte (streams), and in all (whole answers;
+    streams have ten times as long).
     ``max_failed_share`` is the share of failed trials from which a run as a whole has failed.
     """
 

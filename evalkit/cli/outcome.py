@@ -112,4 +112,6 @@ def say(text: str) -> None:
 
 def _failures(folder: RunFolder) -> str:
     kinds = Counter(folder.responses(["error_kind"])["error_kind"].drop_null().to_pylist())
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+    told = [f"{count:,} {kind}" for kind, count in kinds.most_common(4)]
+    others = kinds.total() - sum(count for _, count in kinds.most_common(4))
+    return ", ".join([*told, f"{others:,} of other kinds"] if others else told)

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Self
 
 import httpx
 
@@ -21,12 +20,9 @@ from evalkit.client.connection import (
     short_body,
 )
 from evalkit.errors import ApiError
-from evalkit.messages.decoding import load_json
 from evalkit.messages.headers import RateLimits, rate_limits, request_id
 from evalkit.messages.redaction import header_secrets
 from evalkit.messages.request import (
-    MODELS,
-    api_url,
     body_bytes,
     check_base_url,
     encode_request,
@@ -98,21 +94,6 @@ class HttpClient:
             error.elapsed_s = self._clock.now_s() - start_s
             raise
 
-    async def describe(self, model: str) -> Mapping[str, Any] | None:
-        """The endpoint's own words on a model (``GET /v1/models/{id}``).
-
-        None where it does not say, for whatever reason: asking must not keep a run from starting.
-        """
-        url = api_url(self._endpoint.base_url, f"{MODELS}/{quote(model, safe='')}")
-        try:
-            async with self._within(_DESCRIBE_TIMEOUT_S):
-                reply = await self._ask(self._request("GET", httpx.URL(url)))
-                async with contextlib.aclosing(reply):
-                    told = load_json(await short_body(reply, plain(reply.headers)))
-        except (ApiError, ValueError):
-            return None
-        return told if reply.status_code == 200 and isinstance(told, Mapping) else None
-
     @contextlib.asynccontextmanager
     async def _within(self, seconds: float) -> AsyncIterator[None]:
         """Turns whatever goes wrong with the connection into an ApiError, lateness included."""
@@ -124,12 +105,11 @@ class HttpClient:
         except FAILED as error:
             raise failure(error, self._secrets) from error
 
-    def _request(self, method: str, url: httpx.URL, body: bytes = b"") -> httpx.Request:
-        headers, extensions = self._headers, self._extensions
-        return httpx.Request(method, url, headers=headers, content=body, extensions=extensions)
-
-    async def _ask(self, request: httpx.Request) -> httpx.Response:
+    async def _ask(self, body: bytes) -> httpx.Response:
         """The head of the reply. Sending has no timeout of its own: it has as long as waiting."""
+        request = httpx.Request(
+            "POST", self._url, headers=self._headers, content=body, extensions=self._extensions
+        )
         timeout = self._http.timeout
         seconds = (timeout.connect or 0.0) + 2 * (timeout.read or 0.0)
         async with self._within(seconds):
@@ -138,7 +118,7 @@ class HttpClient:
     async def _exchange(
         self, body: bytes, start_s: float, on_start: Callable[[], None]
     ) -> Response:
-        reply = await self._ask(self._request("POST", self._url, body))
+        reply = await self._ask(body)
         async with contextlib.aclosing(reply):
             headers = plain(reply.headers)
             if self._on_limits is not None:

@@ -18,6 +18,8 @@ from evalkit.tables import encode_row, response_row
 from evalkit.types import Failure, Trial, TrialResult
 
 _MOST_WAITING = 4_096
+# So many refused requests before the first accepted one say that the rest would fare no better.
+_MOST_REFUSALS = 20
 
 
 async def collect(
@@ -43,16 +45,15 @@ async def collect(
     recorder.most_open = most_open
     admitted = _uncached(trials, cache, recorder, stop)
     wake = asyncio.Event()
-    failures_in_a_row = 0
+    circuit = _Circuit(max_consecutive_failures)
     try:
         async with executor.execute(_admit(admitted, ledger, stop, wake)) as results:
             async for result in results:
                 cost, source = ledger.settle(result)
                 wake.set()
                 recorder.record(replace(result, cost_usd=cost, pricing_source=source))
-                failures_in_a_row = failures_in_a_row + 1 if _is_infra(result) else 0
-                if failures_in_a_row >= max_consecutive_failures:
-                    stop.request(_circuit(result, failures_in_a_row))
+                if reason := circuit.broken_by(result):
+                    stop.request(reason)
     except StoreError:
         raise
     except EvalkitError as error:
@@ -158,11 +159,6 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._stop.because_of, error)
 
 
-def _is_infra(result: TrialResult) -> bool:
-    outcome = result.outcome
-    return isinstance(outcome, Failure) and not FAILURES[outcome.kind].is_model_error
-
-
 def _budget(ledger: Ledger) -> Reason:
     return Reason(
         f"the cost cap is reached (${ledger.spent_usd:.4f} spent; the next request might pass it)",
@@ -171,11 +167,37 @@ def _budget(ledger: Ledger) -> Reason:
     )
 
 
-def _circuit(result: TrialResult, count: int) -> Reason:
-    outcome = result.outcome
-    told = f"{outcome.kind}: {outcome.message}" if isinstance(outcome, Failure) else ""
-    return Reason(
-        f"{count} requests in a row failed, the last with {told}",
-        EXIT_API,
-        "Check the endpoint (evalkit doctor), then resume.",
-    )
+class _Circuit:
+    """Breaks when asking on is no use: many failures in a row, or nothing but refusals so far."""
+
+    def __init__(self, most_failures: int) -> None:
+        self._most_failures = most_failures
+        self._failures = 0
+        self._refusals: int | None = 0
+
+    def broken_by(self, result: TrialResult) -> Reason | None:
+        """Why to stop, if this outcome is one too many."""
+        outcome = result.outcome
+        if not isinstance(outcome, Failure):
+            self._failures, self._refusals = 0, None
+            return None
+        told = f"{outcome.kind}: {outcome.message}"
+        if not FAILURES[outcome.kind].is_model_error:
+            self._failures += 1
+            if self._failures >= self._most_failures:
+                return Reason(
+                    f"{self._failures} requests in a row failed, the last with {told}",
+                    EXIT_API,
+                    "Check the endpoint (evalkit doctor), then resume.",
+                )
+            return None
+        self._failures = 0
+        if self._refusals is not None:
+            self._refusals += 1
+            if self._refusals >= _MOST_REFUSALS:
+                return Reason(
+                    f"none of the first {self._refusals} requests was accepted, the last: {told}",
+                    EXIT_API,
+                    "Check base_url and what the suite sends (evalkit plan), then start anew.",
+                )
+        return None

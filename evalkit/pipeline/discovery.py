@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from evalkit.client.clock import SystemClock
-from evalkit.client.http import HttpClient
+from evalkit.client.inquiry import ask_about_model
 from evalkit.messages.capabilities import Capabilities, from_models_endpoint
 from evalkit.plan.matrix import capabilities_of
-from evalkit.policies import Limits
 from evalkit.suite.schema import LOCAL, ModelSpec, Suite
 from evalkit.types import Endpoint
 
-# A server that does not answer quickly is taken at the table's word instead.
-_LIMITS = Limits(connect_timeout_s=3.0, total_timeout_s=8.0)
+HTTP_OK = 200
 
 
 def discover(
@@ -49,6 +46,5 @@ async def _ask_all(
 
 
 async def _ask(model: ModelSpec, endpoint: Endpoint, key: str | None) -> Capabilities | None:
-    async with HttpClient(endpoint, key, _LIMITS, SystemClock()) as client:
-        told = await client.describe(model.model)
-    return from_models_endpoint(told) if told else None
+    told = await ask_about_model(endpoint, key, model.model)
+    return from_models_endpoint(told.body) if told.status == HTTP_OK else None

@@ -17,6 +17,7 @@ from evalkit.client.throttled import Gate
 from evalkit.errors import ConfigError, Problem
 from evalkit.executors.executor import Executor
 from evalkit.executors.local import LocalExecutor
+from evalkit.messages.request import check_base_url
 from evalkit.pipeline.stop import Stop
 from evalkit.policies import Limits, Retries
 from evalkit.server.local import local_server
@@ -31,7 +32,8 @@ _KEY_COMMAND_TIMEOUT_S = 30
 def resolve_endpoints(suite: Suite, env: Mapping[str, str]) -> dict[str, Endpoint]:
     """Where each model (by its name in the suite) is asked; the suite's word before ``env``'s.
 
-    The embedded model's address is empty until its server runs.
+    The embedded model's address is empty until its server runs. Raises UsageError for an address
+    nobody can ask at.
     """
     return {model.name: _endpoint(model, env) for model in suite.models}
 
@@ -55,9 +57,11 @@ def _endpoint(model: ModelSpec, env: Mapping[str, str]) -> Endpoint:
         has_only_token = env.get("ANTHROPIC_AUTH_TOKEN") and not env.get("ANTHROPIC_API_KEY")
         key_env = "ANTHROPIC_AUTH_TOKEN" if has_only_token else "ANTHROPIC_API_KEY"
         auth = auth or ("bearer" if has_only_token else None)
+    base_url = model.base_url or env.get("ANTHROPIC_BASE_URL") or DEFAULT_BASE_URL
+    check_base_url(base_url)
     return Endpoint(
         name=model.name,
-        base_url=model.base_url or env.get("ANTHROPIC_BASE_URL") or DEFAULT_BASE_URL,
+        base_url=base_url,
         auth=auth or "x-api-key",
         api_key_env=key_env,
         api_key_cmd=model.api_key_cmd,

@@ -24,6 +24,7 @@ from odd_server import (
 
 from evalkit.client.clock import SystemClock
 from evalkit.client.http import HttpClient
+from evalkit.client.inquiry import ask_about_model
 from evalkit.errors import FAILURES, ApiError, UsageError
 from evalkit.policies import Limits
 from evalkit.types import Endpoint
@@ -256,12 +257,9 @@ async def test_describing_a_model_reads_no_endless_page():
             writer.write(chunk(b" " * 65536))
             await writer.drain()
 
-    async with odd_server(reply) as server, client(server.base_url) as http_client:
-        assert await http_client.describe("m/1") is None
-    async with odd_server(http({"id": "m"})) as server, client(server.base_url) as http_client:
-        assert await http_client.describe("m") == {"id": "m"}
-    async with odd_server(http({"id": "m"}, 404)) as server, client(server.base_url) as http_client:
-        assert await http_client.describe("m") is None
+    async with odd_server(reply) as server:
+        told = await ask_about_model(Endpoint("m", server.base_url), "k", "m/1")
+    assert told.body == {}
 
 
 async def test_whatever_is_damaged_ends_as_an_answer_or_a_failure():

@@ -1,7 +1,7 @@
 import pytest
 from builders import a_suite
 
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, UsageError
 from evalkit.pipeline.wiring import endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.suite.schema import Suite
 
@@ -79,7 +79,10 @@ def test_a_key_no_header_can_carry_is_refused_unseen():
 
 
 def test_records_name_hosts_without_credentials():
-    _, endpoints, _ = resolve({"model": "m", "base_url": "https://user:pass@gate.example:8443/x"})
+    with pytest.raises(UsageError) as caught:
+        resolve({"model": "m", "base_url": "https://user:pass@gate.example:8443/x"})
+    assert "pass@" not in str(caught.value)
+    _, endpoints, _ = resolve({"model": "m", "base_url": "https://gate.example:8443/x"})
     assert endpoint_hosts(endpoints) == {"m": "gate.example:8443"}
     _, endpoints, _ = resolve("local")
     assert endpoint_hosts(endpoints) == {"local": "embedded local model"}
