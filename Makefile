@@ -62,7 +62,7 @@ COMPILE = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3
 lock: .venv/bin/pip
 	$(PIP) install uv
 	$(COMPILE) --extra local --group build --output-file .locks/demo.txt
-	$(COMPILE) --extra local --extra serve --group dev --output-file .locks/dev.txt
+	$(COMPILE) --all-extras --group dev --output-file .locks/dev.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
