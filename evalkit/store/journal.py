@@ -246,9 +246,10 @@ class JournalWriter:
             while group := self._gather():
                 self._commit(group)
                 self._on_commit(group)
-        except StoreError as error:
-            self._failure = error
-            self._on_error(error)
+        except Exception as error:  # noqa: BLE001 - a thread that died unheard would hang the run
+            told = f"outcomes can no longer be stored: {type(error).__name__}: {error}"
+            self._failure = error if isinstance(error, StoreError) else StoreError(told)
+            self._on_error(self._failure)
 
     def _gather(self) -> list[Entry]:
         """The next group; empty when the writer is closed."""
