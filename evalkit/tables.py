@@ -213,6 +213,7 @@ def response_of(row: Mapping[str, Any]) -> Response:
         tool_calls=tuple(orjson.loads(calls)) if (calls := row.get("tool_calls")) else (),
         stop_sequence=row.get("stop_sequence"),
         refusal_category=row.get("refusal_category"),
+        cost_usd=row.get("cost_usd"),
     )
 
 

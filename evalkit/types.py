@@ -207,6 +207,7 @@ class Response:
     text_s: float | None = None
     elapsed_s: float | None = None
     attempts: tuple[Attempt, ...] = ()
+    cost_usd: float | None = None  # of a stored answer, all attempts together
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ COMMANDS = {
     "resume": ("resume", "Go on with an unfinished run."),
     "plan": ("plan", "Show the variants of a suite and one prompt of each."),
     "estimate": ("estimate", "Say what a suite will cost, before it is paid."),
+    "score": ("score", "Grade a run's stored answers again."),
     "compare": ("compare", "Compare the variants of a run."),
     "report": ("report", "Write a run's report pages again."),
     "status": ("status", "See how a run is, from another shell; pause it, slow it down."),

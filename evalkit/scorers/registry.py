@@ -4,42 +4,135 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 from collections.abc import Callable
+from typing import Any
 
-from evalkit.errors import Problem
-from evalkit.scorers.number import Number
+from evalkit.errors import ConfigError, Problem
 from evalkit.scorers.scorer import Scorer
-from evalkit.scorers.text import Exact
+from evalkit.scorers.user import plugin_names, scorer_from_file, scorer_from_plugin
 from evalkit.suite.load import LoadedSuite
-from evalkit.suite.schema import ScorerSpec
+from evalkit.suite.schema import ScorerSpec, Suite
 
-_SCORERS: dict[str, type[Exact] | type[Number]] = {"exact": Exact, "number": Number}
+# Modules are imported when a suite names one of theirs.
+_SCORERS = {
+    "exact": ("text", "Exact"),
+    "number": ("number", "Number"),
+    "includes": ("text", "Includes"),
+    "excludes": ("text", "Excludes"),
+    "starts_with": ("text", "StartsWith"),
+    "ends_with": ("text", "EndsWith"),
+    "similarity": ("text", "Similarity"),
+    "regex": ("pattern", "Regex"),
+    "multiple_choice": ("choice", "MultipleChoice"),
+    "yes_no": ("choice", "YesNo"),
+    "json": ("structure", "Json"),
+    "json_equal": ("structure", "JsonEqual"),
+    "fields": ("structure", "Fields"),
+    "yaml": ("structure", "Yaml"),
+    "xml_tag": ("structure", "XmlTag"),
+    "tool_call": ("structure", "ToolCall"),
+    "latency": ("limits", "Latency"),
+    "cost": ("limits", "Cost"),
+    "length": ("limits", "Length"),
+    "thinking_tokens": ("limits", "ThinkingTokens"),
+    "stop_reason": ("limits", "StopReason"),
+    "refusal": ("limits", "Refusal"),
+}
 
 
 def build_scorer(spec: ScorerSpec) -> Scorer:
     """The scorer a suite names; raises ValueError, in words for the user, if it cannot be."""
-    kind = _SCORERS.get(spec.type)
-    if kind is None:
-        near = difflib.get_close_matches(spec.type, _SCORERS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(_SCORERS)}"
-        raise ValueError(f"no scorer is called '{spec.type}'; {hint}")
-    accepted = {field.name: field.type for field in dataclasses.fields(kind)}
-    for name in ("name", "needs_target"):
-        accepted.pop(name)
+    options = spec.options
+    if spec.type == "python":
+        return scorer_from_file(str(options.pop("python", "")), spec.name, options)
+    if spec.type not in _SCORERS:
+        plugin = scorer_from_plugin(spec.type, spec.name, options)
+        if plugin is None:
+            raise ValueError(_unknown(spec.type))
+        return plugin
+    module, kind_name = _SCORERS[spec.type]
+    try:
+        kind = getattr(importlib.import_module(f"evalkit.scorers.{module}"), kind_name)
+        scorer: Scorer = kind(name=spec.name, **_checked(spec, kind))
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"the scorer '{spec.type}' needs the package {error.name}: pip install {error.name}"
+        ) from error
+    return scorer
+
+
+def build_scorers(suite: Suite) -> list[Scorer]:
+    """All scorers of a suite; raises ConfigError with everything that is wrong with them."""
+    scorers, problems = [], []
+    for index, spec in enumerate(suite.scorers):
+        try:
+            scorers.append(_permitted(build_scorer(spec), suite))
+        except ValueError as error:
+            problems.append(Problem(f"scorers[{index}]", str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return scorers
+
+
+def _permitted(scorer: Scorer, suite: Suite) -> Scorer:
+    if getattr(scorer, "runs_code", False) and not suite.allow_code:
+        raise ValueError(
+            f"'{scorer.name}' runs code that a model wrote; if you want that, say allow_code: true"
+        )
+    return scorer
+
+
+def _unknown(name: str) -> str:
+    known = ["python", *_SCORERS, *plugin_names()]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"
+    return f"no scorer is called '{name}'; {hint}"
+
+
+def _checked(spec: ScorerSpec, kind: Any) -> dict[str, Any]:
+    """The options of a spec, or ValueError for one that does not fit its field."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name in ("name", "needs_target", "runs_code"):
+        fields.pop(name, None)
+    options: dict[str, Any] = {}
     for option, value in spec.options.items():
-        if option not in accepted:
+        if option not in fields:
             raise ValueError(
                 f"the scorer '{spec.type}' has no option '{option}'; "
-                f"there are: {', '.join(accepted) or 'none'}"
+                f"there are: {', '.join(sorted(fields)) or 'none'}"
             )
-        if not _CHECKS[str(accepted[option])](value):
-            raise ValueError(f"the option '{option}' is a {accepted[option]}, found {value!r}")
-    return kind(name=spec.name, **spec.options)
+        wanted = str(fields[option].type)
+        if wanted == "tuple[str, ...]":
+            value = tuple(value) if isinstance(value, list) else (value,)
+        if not _CHECKS[wanted](value):
+            raise ValueError(f"the option '{option}' is a {wanted}, found {value!r}")
+        options[option] = value
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING and name not in options:
+            raise ValueError(f"the scorer '{spec.type}' needs the option '{name}'")
+    return options
 
 
-_CHECKS: dict[str, Callable[[object], bool]] = {
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
     "bool": lambda value: isinstance(value, bool),
-    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "str | None": lambda value: value is None or isinstance(value, str),
+    "int": _is_int,
+    "int | None": lambda value: value is None or _is_int(value),
+    "float": _is_number,
+    "float | None": lambda value: value is None or _is_number(value),
+    "tuple[str, ...]": lambda value: all(isinstance(item, str) for item in value),
+    "dict[str, Any]": lambda value: isinstance(value, dict),
+    "dict[str, Any] | None": lambda value: value is None or isinstance(value, dict),
 }
 
 
@@ -49,7 +142,7 @@ def scorer_problems(loaded: LoadedSuite) -> list[Problem]:
     for index, spec in enumerate(loaded.suite.scorers):
         where = loaded.source.where(("scorers", index))
         try:
-            scorer = build_scorer(spec)
+            scorer = _permitted(build_scorer(spec), loaded.suite)
         except ValueError as error:
             problems.append(Problem(where, str(error)))
             continue

@@ -18,8 +18,11 @@ def test_builds_by_type_with_its_options():
     ("value", "told"),
     [
         ("numbre", "did you mean 'number'"),
-        ("judge", "there are: exact, number"),
-        ({"type": "number", "tol": 1}, "no option 'tol'; there are: tolerance"),
+        ("jjj", "there are: python, exact, number"),
+        (
+            {"type": "number", "tol": 1},
+            "no option 'tol'; there are: decimal_comma, percent_as_share, relative, tolerance",
+        ),
         ({"type": "number", "tolerance": "small"}, "is a float, found 'small'"),
         ({"type": "exact", "case": 1}, "is a bool, found 1"),
     ],
