@@ -121,8 +121,14 @@ def suite_cases(suite: Suite) -> Iterator[Case]:
 
 def target_for(suite: Suite) -> str | None:
     """The first scorer that grades nothing without a target, by its name."""
-    scorers = (build_scorer(spec) for spec in suite.scorers)
-    return next((scorer.name for scorer in scorers if scorer.needs_target), None)
+    for spec in suite.scorers:
+        try:
+            scorer = build_scorer(spec)
+        except ValueError:
+            continue  # check_suite has told of it, or it grades in a way of its own
+        if scorer.needs_target:
+            return scorer.name
+    return None
 
 
 def _rendered(cases: Iterator[Case], variants: Sequence[PlannedVariant]) -> Iterator[Case]:

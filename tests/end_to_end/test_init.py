@@ -18,10 +18,9 @@ def test_a_starter_runs_against_an_endpoint(shell, server, kind):
 
 
 @pytest.mark.local_model
-@pytest.mark.parametrize("kind", ["classification", "thinking-sweep"])
-def test_a_starter_runs_on_this_machine(tmp_path, kind):
+def test_a_starter_runs_on_this_machine(tmp_path):
     shell = Shell(tmp_path)
-    shell("init", "--kind", kind, "--model", "local")
-    ran = shell("run", "suite.yaml", "--limit", 1, "--json")
+    shell("init", "--kind", "math", "--model", "local")
+    ran = shell("run", "suite.yaml", "--limit", 1, "--only", "number/*", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["trials"]["ok"] == ran.json["trials"]["planned"] > 0
