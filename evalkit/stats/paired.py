@@ -96,7 +96,7 @@ def pair(differences: npt.ArrayLike, clusters: npt.ArrayLike | None = None) -> P
     if mean.variance is None:
         return None
     gain, loss = float(np.maximum(d, 0).mean()), float(np.maximum(-d, 0).mean())
-    is_plain = clusters is None and bool(np.isin(d, (-1.0, 0.0, 1.0)).all())
+    is_plain = clusters is None and bool((d == np.rint(d)).all())
     if is_plain or mean.variance == 0:
         n_eff = float(mean.units)
     else:

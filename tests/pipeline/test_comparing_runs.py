@@ -181,3 +181,28 @@ def test_labels_of_each_variant_and_labels_that_are_none(tmp_path: Path) -> None
     odd = a_run(tmp_path, "bbbbbb", {"off": BETTER}, human=["perhaps"] * 100)
     with pytest.raises(UsageError, match="c0 is no grade: 'perhaps'"):
         compare_runs([odd], human="human")
+
+
+@pytest.mark.parametrize(
+    ("grades", "suite", "verdict"),
+    [
+        ({"off": [1.0] * 3}, {"scorers": []}, None),
+        ({"off": [None] * 20, "1024": [None] * 20}, {}, "too few"),
+        ({"off": [1.0], "1024": [0.0]}, {}, "too few"),
+        ({"off": [1.0] * 9, "1024": [0.0] * 9}, {}, "too few"),
+        ({"off": [1.0] * 20, "1024": [1.0] * 20}, {}, "inconclusive"),
+        ({"off": [1.0] * 20, "1024": [0.0] * 20}, {}, "inferior"),
+        ({"off": [1.0] * 20, "1024": [None] * 20}, {}, "too few"),
+    ],
+)
+def test_degenerate_runs_have_pages_and_no_false_certainty(
+    tmp_path: Path, grades: dict[str, list[float | None]], suite: dict[str, object], verdict: str
+) -> None:
+    report = compare_run(a_run(tmp_path, "aaaaaa", grades, **suite))
+    assert [one.verdict for one in report.analysis.comparisons] == [verdict] * (verdict is not None)
+    for one in report.analysis.comparisons:
+        if one.difference.low is not None:
+            assert (one.difference.high or 0) - one.difference.low > 0.05
+    text = terminal.render(report) + json.render(report)
+    assert not {"nan", "NaN", "inf"} & set(text.replace('"', " ").replace(",", " ").split())
+    assert "</html>" in html.render(report)
