@@ -10,7 +10,12 @@ import duckdb
 import pandas as pd
 import polars
 import pyarrow.parquet as pq
+import pytest
 from end_to_end_shell import DATASET, SUITE
+
+from evalkit.errors import EvalkitError
+from evalkit.pipeline.importing import Columns, import_answers
+from evalkit.suite.load import load_suite
 
 SMALL = ("-y", "-n", "4", "--only", "plain/*", "--json")
 
@@ -106,11 +111,11 @@ def test_imported_answers_are_scored_and_compared_with_nothing_sent(shell, serve
 
 
 def test_what_cannot_be_imported_is_told_and_leaves_no_run(shell):
-    path = shell.folder / "answers.jsonl"
-    suite = shell.suite()
-    one = ("--only", "plain/*/off")
+    path, runs = shell.folder / "answers.jsonl", shell.folder / "runs"
+    loaded = load_suite(shell.suite(), (), {})
+    one = ("plain/*/off",)
     known = rows_of(1)[0]["id"]
-    for line, args, told in (
+    for line, only, told in (
         ({"id": "zzz", "text": "1"}, one, "answers.jsonl:1: no case of the dataset has the id"),
         ({"key": known, "text": "1"}, one, "no column 'id'; the row has key, text"),
         ({"id": known, "text": "1"}, (), "nothing says which of 6 variants"),
@@ -119,14 +124,18 @@ def test_what_cannot_be_imported_is_told_and_leaves_no_run(shell):
         ({"id": known, "text": "1", "sample": -1}, one, "'sample' is -1"),
         ({"id": known, "text": "1", "cost_usd": "dear"}, one, "'cost_usd' is 'dear'"),
         ({"id": known, "text": None}, one, "the file has no answers"),
-        ({"id": known, "text": "1"}, (*one, "--map", "txt=a"), "--map: no field txt"),
-        ({"id": known, "text": "1"}, ("--wide", "x"), "is not NAME=COLUMN"),
     ):
         path.write_text(json.dumps(line) + "\n")
-        done = shell("import", path, "--suite", suite, *args)
-        assert (done.code, told in done.err) == (2, True), done.err
-        assert "Traceback" not in done.err
-    assert not list(shell.folder.glob("runs/*/*"))
+        with pytest.raises(EvalkitError) as caught:
+            import_answers(loaded, path, Columns(), runs, {}, only)
+        assert told in caught.value.message
+    path.write_text((json.dumps({"id": known, "text": "1", "sample": 0}) + "\n") * 2)
+    with pytest.raises(EvalkitError, match="already answered at"):
+        import_answers(loaded, path, Columns(), runs, {}, one)
+    assert not list(runs.glob("*/*"))
+    for args, told in ((("--map", "txt=a"), "no field txt"), (("--wide", "x"), "not NAME=COLUMN")):
+        done = shell("import", path, "--suite", "sums.yaml", *args)
+        assert (done.code, told in done.err, "Traceback" in done.err) == (2, True, False)
 
 
 def test_a_run_is_shown_exported_and_deleted(shell):
