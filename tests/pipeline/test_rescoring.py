@@ -2,8 +2,10 @@ import json
 
 import pytest
 from builders import a_suite
+from click.testing import CliRunner
 from stored_runs import a_run
 
+from evalkit.cli.score import command
 from evalkit.errors import ConfigError
 from evalkit.pipeline.score import rescore_run
 from evalkit.pipeline.start import stored_suite
@@ -36,3 +38,16 @@ def test_scorers_that_cannot_be_change_nothing(run):
         rescore_run(run, Suite.model_validate(a_suite(scorers=["nope"])))
     assert json.dumps(run.manifest().suite) == before
     assert run.scores("number").num_rows == 3
+
+
+def test_the_command_line_takes_a_suites_own_python(run, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def short(case, response):\n    return len(response.text) < 9\n"
+    )
+    (tmp_path / "rows.jsonl").write_text('{"question": "2 + 2?", "answer": "4"}\n')
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(json.dumps(a_suite(scorers=[{"python": "mine.py:short"}])))
+    told = CliRunner().invoke(command, [str(run.path), "--suite", str(suite)])
+    assert (told.exit_code, told.exception) == (0, None)
+    assert "short: 2 of 3 answers graded" in told.output
+    assert run.scores("short")["value"].to_pylist() == [1.0, 1.0, None]
