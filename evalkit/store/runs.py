@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +184,9 @@ class RunFolder:
         """
         ids = read_table(self.path / "cases.parquet", ["case_id"])["case_id"].combine_chunks()
         done = np.zeros((len(ids), len(variants), samples), dtype=np.bool_)
-        columns = ["trial_key", "case_id", "variant_key", "sample", "status"]
+        columns = ["case_id", "variant_key", "sample", "status"]
         unsealed = self._unsealed(columns)
-        found = [*(read_part(part, columns) for part in self.parts()), unsealed]
+        found = chain((read_part(part, columns) for part in self.parts()), [unsealed])
         for table in _by_the_million(found):
             if not with_failed:
                 table = table.filter(pc.equal(table["status"], "ok"))
