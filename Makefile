@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --retries 2 --timeout 20
 BROWSER = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo test lint format lock clean
+.PHONY: demo test test-all lint format lock clean
 
 demo: .venv/.demo openmp
 	@.venv/bin/evalkit local-model fetch >/dev/null
@@ -12,7 +12,11 @@ demo: .venv/.demo openmp
 
 test: lint browser openmp
 	.venv/bin/evalkit local-model fetch
-	.venv/bin/python -m pytest --numprocesses 2
+	.venv/bin/python -m pytest --numprocesses 2 -m "not slow"
+
+# Everything, with the long simulations and the long crash test.
+test-all: test
+	.venv/bin/python -m pytest --numprocesses 2 -m slow
 
 lint: .venv/.dev
 	.venv/bin/ruff check .

@@ -47,7 +47,9 @@ def events() -> list[dict[str, object]]:
 
 def streamed() -> bytes:
     frames = [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events()]
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    head = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
     return head + b"".join(b"%x\r\n%s\r\n" % (len(f), f) for f in frames) + b"0\r\n\r\n"
 
 
@@ -82,7 +84,9 @@ class Connection(asyncio.Protocol):
 
 async def serve(latency_s: float) -> None:
     Connection.latency_s = latency_s
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(
+        Connection, "127.0.0.1", 0, backlog=1024
+    )
     print(f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
