@@ -12,11 +12,11 @@ demo: .venv/.demo openmp
 
 test: lint browser openmp
 	.venv/bin/evalkit local-model fetch
-	.venv/bin/python -m pytest --numprocesses 2 -m "not slow"
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 # Everything, with the long simulations and the long crash test.
 test-all: test
-	.venv/bin/python -m pytest --numprocesses 2 -m slow
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m slow
 
 lint: .venv/.dev
 	.venv/bin/ruff check .

@@ -56,8 +56,8 @@ def serve(port: int, slots: int | None, weights: Path | None) -> None:
     from evalkit.server.local import local_server
 
     with local_server(port=port, slots=slots, weights=weights) as server:
-        click.echo(server.base_url)
         try:
+            click.echo(server.base_url)
             Event().wait()
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
