@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evalkit.pipeline.start import CHECKED_CASES, PROBE_CASES, check_suite, target_for
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.cases import CaseMaker
+from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.selection import select_rows
 from evalkit.suite.dataset import read_rows
@@ -41,6 +42,7 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
     variants = plan_variants(suite, resolve_endpoints(suite, env), only)
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
     maker = CaseMaker(suite.dataset, target_for(suite))
+    tags = TagCheck(loaded)
     first: list[Case] = []
     n_cases = 0
     for case_id, row in select_rows(read_rows(suite.dataset), suite.dataset):
@@ -48,8 +50,11 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
         if n_cases > CHECKED_CASES:
             continue
         case = maker.case(case_id, row)
+        tags.note(case)
         for prompt in prompts.values():
             prompt.render(case)
         if len(first) < PROBE_CASES:
             first.append(case)
+    if n_cases <= CHECKED_CASES:
+        tags.settle()
     return Preview(variants, n_cases, first, suite.samples)

@@ -26,6 +26,7 @@ from evalkit.pipeline.wiring import (
 )
 from evalkit.plan.cases import plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
+from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.problems import plan_problems
 from evalkit.scorers.registry import build_scorer, scorer_problems
@@ -111,7 +112,7 @@ def new_folder(
         git_commit=_git_commit(Path(loaded.source.path).parent),
     )
     folder = runs / suite.name / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
-    return create_run(folder, manifest, loaded.text, _rendered(suite_cases(suite), variants))
+    return create_run(folder, manifest, loaded.text, _checked(loaded, variants))
 
 
 def suite_cases(suite: Suite) -> Iterator[Case]:
@@ -131,14 +132,17 @@ def target_for(suite: Suite) -> str | None:
     return None
 
 
-def _rendered(cases: Iterator[Case], variants: Sequence[PlannedVariant]) -> Iterator[Case]:
+def _checked(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
     """The cases, each once every prompt has been rendered for it (the first thousands)."""
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
-    for number, case in enumerate(cases):
+    tags = TagCheck(loaded)
+    for number, case in enumerate(suite_cases(loaded.suite)):
+        tags.note(case)
         if number < CHECKED_CASES:
             for prompt in prompts.values():
                 prompt.render(case)
         yield case
+    tags.settle()
 
 
 def stored_suite(folder: RunFolder) -> Suite:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from evalkit.errors import Problem, TemplateError
 from evalkit.messages.capabilities import Capabilities, check_thinking
 from evalkit.plan.cells import matrix_faults, plan_cells
+from evalkit.plan.gating import gate_faults
 from evalkit.plan.matrix import capabilities_of, price_of, sampling_of
 from evalkit.plan.prompts import Prompt
 from evalkit.suite.load import LoadedSuite
@@ -41,6 +42,7 @@ def plan_problems(
         *_thinking_faults(loaded, known),
         *_request_faults(loaded, known),
         *_price_faults(loaded),
+        *gate_faults(loaded.suite),
     ]
     return [Problem(loaded.source.where(at), told) for at, told in dict.fromkeys(faults)]
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from evalkit.errors import Problem
+from evalkit.suite.gate_schema import NotifySpec, RuleSpec
 from evalkit.suite.matrix_schema import ExcludeSpec, IncludeSpec, OverrideSpec, ThinkingSpec
 from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec, SampleSpec
 from evalkit.suite.schema import (
@@ -120,6 +121,8 @@ def _message(detail: ErrorDetails) -> str:
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
         return f"must be {words} {context[name]:g}, found {shown(found)}"
+    if kind == "string_pattern_mismatch" and _address(detail)[-1] == "url_env":
+        return f"{found!r} is no name of an environment variable"
     if kind == "string_pattern_mismatch":
         return f"{found!r} is no name; use letters, digits and . _ -, without spaces"
     if kind == "value_error":
@@ -197,6 +200,8 @@ _INSIDE: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("matrix", "include", "*"): IncludeSpec,
     ("matrix", "include", "*", "thinking"): ThinkingSpec,
     ("overrides", "*"): OverrideSpec,
+    ("gate", "rules", "*"): RuleSpec,
+    ("gate", "notify", "*"): NotifySpec,
 }
 _NOT_FOR_PEOPLE = ("templates", "origin")
 

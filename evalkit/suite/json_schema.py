@@ -17,6 +17,7 @@ _SHORT: dict[str, list[dict[str, Any]]] = {
     "ModelSpec": [_TEXT],
     "ScorerSpec": [_TEXT],
     "ExcludeSpec": [_TEXT],
+    "NotifySpec": [_TEXT],
     "SampleSpec": [{"type": "integer", "minimum": 1}],
     "ExamplesSpec": [{"type": "array", "items": {"type": "object"}, "minItems": 1}],
     "ThinkingSpec": [
@@ -34,6 +35,9 @@ _LISTS = {
     "MatrixSpec": ("exclude", "include"),
     "ExcludeSpec": ("thinking",),
     "OverrideSpec": ("variants",),
+    "GateSpec": ("rules", "variants", "notify"),
+    "RuleSpec": ("tags",),
+    "ReportSpec": ("formats",),
 }
 # Further kinds of values, written out when the suite is read.
 _ALSO = {
@@ -79,6 +83,8 @@ def _complete(name: str, section: dict[str, Any]) -> None:
     for (owner, field), also in _ALSO.items():
         if owner == name:
             properties[field] = {"anyOf": [also, properties[field]]}
+    if name == "RuleSpec":
+        properties["tag"] = properties["tags"]
     if name == "ModelSpec":
         # A model's name follows from its id, and the local model's id from its name.
         section["anyOf"] = [{"required": [field]} for field in ("model", "provider", "name")]

@@ -70,6 +70,11 @@ def anchor_paths(data: dict[str, Any], folder: Path) -> None:
         _anchor(prompt, "file", folder)
         if isinstance(prompt, dict):
             _anchor(prompt.get("examples"), "path", folder)
+    _anchor(data.get("report"), "out", folder)
+    gate = data.get("gate")
+    notify = gate.get("notify") if isinstance(gate, dict) else None
+    for notice in notify if isinstance(notify, list) else [notify]:
+        _anchor(notice, "template", folder)
     scorers = data.get("scorers")
     for scorer in scorers if isinstance(scorers, list) else [scorers]:
         _anchor(scorer, "python", folder)

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from evalkit.suite.fields import Money, Name, Section, Temperature, Tokens, TopK, TopP
+from evalkit.suite.gate_schema import GateSpec, ReportSpec
 from evalkit.suite.matrix_schema import MatrixSpec, OverrideSpec, ThinkingSpec
 from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec
 
@@ -248,13 +249,6 @@ class CacheSpec(Section):
         return value
 
 
-class ReportSpec(Section):
-    """What comparisons assume: the margin that matters, and the baseline variant."""
-
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.02
-    baseline: str | None = None
-
-
 class Suite(Section):
     """A whole suite, as resolved: short forms written out, prompt files read in.
 
@@ -277,8 +271,9 @@ class Suite(Section):
     limits: LimitsSpec = LimitsSpec()
     retries: RetriesSpec = RetriesSpec()
     budget: BudgetSpec = BudgetSpec()
-    report: ReportSpec = ReportSpec()
     cache: CacheSpec = CacheSpec()
+    gate: GateSpec = GateSpec()
+    report: ReportSpec = ReportSpec()
     templates: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -263,6 +263,86 @@ SUITES = [
         "limits: {concurrency: lots}",
         "limits.concurrency: expected a whole number or auto, found 'lots'",
     ),
+    (
+        "gate",
+        "gate: {rules: {scorer: nubmer, max_drop: 0.02}}",
+        "gate.rules.0.scorer: no scorer is called 'nubmer'; did you mean 'number'?",
+    ),
+    (
+        "gate",
+        "gate: {rules: {metric: fialed, max: 0.1}}",
+        "gate.rules.0.metric: expected failed, truncated, refused, no_text, unscored, completeness, cost_usd, cost_per_correct, latency_p50, latency_p95, first_token_p50, output_tokens or thinking_tokens, found 'fialed'; did you mean 'failed'?",
+    ),
+    (
+        "gate",
+        "gate: {rules: {scorer: number, max_drop: 0}}",
+        "gate.rules.0.max_drop: must be more than 0, found 0",
+    ),
+    (
+        "gate",
+        "gate: {rules: {scorer: number, max_drop: 1}}",
+        "gate.rules.0.max_drop: must be less than 1, found 1",
+    ),
+    (
+        "gate",
+        "gate: {rules: {max_drop: 0.1}}",
+        "gate.rules.0: a rule names either a scorer or a metric",
+    ),
+    (
+        "gate",
+        "gate: {rules: {scorer: number, metric: failed, max: 0.1}}",
+        "gate.rules.0: a rule names either a scorer or a metric",
+    ),
+    (
+        "gate",
+        "gate: {rules: {scorer: number}}",
+        "gate.rules.0: say what is allowed of number: max_drop, min or both",
+    ),
+    (
+        "gate",
+        "gate: {rules: {scorer: number, min: 80}}",
+        "gate.rules.0: min is a mean score, above 0 and up to 1, found 80",
+    ),
+    (
+        "gate",
+        "gate: {rules: {metric: failed, max: 2}}",
+        "gate.rules.0: failed is a share between 0 and 1, found max: 2",
+    ),
+    (
+        "gate",
+        "gate: {rules: {metric: failed, max_drop: 0.1}}",
+        "gate.rules.0: failed takes max or max_increase, not max_drop",
+    ),
+    (
+        "gate",
+        "gate: {rules: {scorer: number, max_drop: 0.1, tag: hard}}",
+        "gate.rules.0.tags: no case carries tags; name their columns: dataset.tags",
+    ),
+    (
+        "gate",
+        "gate: {rules: [{scorer: number, max_drop: 0.1}, {scorer: number, min: 0.5}]}",
+        "gate.rules: two rules are about number; put them into one",
+    ),
+    (
+        "gate",
+        "gate: {variants: brief/*}",
+        "gate.variants: 'brief/*' matches no variant; there are: plain/claude-haiku-4-5/off, plain/claude-haiku-4-5/think-1024",
+    ),
+    (
+        "gate",
+        "gate: {notify: https://hooks.example/a}",
+        "gate.notify.0: an address that can be written to is like a key: put it into an environment variable and name that, url_env: SLACK_WEBHOOK_URL",
+    ),
+    (
+        "report",
+        "report: {baseline: plain/claude-haiku-4-5/of}",
+        "report.baseline: no variant is called 'plain/claude-haiku-4-5/of'; did you mean 'plain/claude-haiku-4-5/off'?",
+    ),
+    (
+        "report",
+        "report: {formats: pdf}",
+        "report.formats.0: expected terminal, html, markdown, json, csv or junit, found 'pdf'",
+    ),
     ("limits", "limits: {rpm: 3}", "limits.rpm: unknown key; accepted: concurrency, "),
 ]
 

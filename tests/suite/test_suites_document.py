@@ -12,7 +12,9 @@ from evalkit.suite.schema import ModelSpec
 from evalkit.suite.source import parse_value
 
 TEXT = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
-DATASET, PROMPTS, VARIANTS, PRICES, EXTENDS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+DATASET, PROMPTS, VARIANTS, PRICES, GATE, EXTENDS = re.findall(
+    r"```yaml\n(.*?)```", TEXT, re.DOTALL
+)
 
 
 def test_the_parts_make_a_whole(tmp_path):
@@ -22,7 +24,7 @@ def test_the_parts_make_a_whole(tmp_path):
     ]
     header = "id,question,answer,page,topic,level"
     (tmp_path / "questions.csv").write_text("\n".join([header, *rows]))
-    (tmp_path / "base.yaml").write_text(DATASET + PROMPTS + VARIANTS)
+    (tmp_path / "base.yaml").write_text(DATASET + PROMPTS + VARIANTS + GATE + "scorers: number\n")
     preview = preview_suite(load_suite(tmp_path / "base.yaml", env={}), {})
     assert preview.n_cases == 100
     assert all(case.tags[1] == "hard" for case in preview.first)
