@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
 import re
-import signal
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
-from evalkit.events import Event, Listener, RunStarted, Stopping
-from evalkit.pipeline.caching import CachedAnswers, open_answers
-from evalkit.pipeline.collect import Recorder, collect
+from evalkit.events import Listener, RunStarted
+from evalkit.pipeline.caching import open_answers
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.remaining import count_totals, remaining_trials
+from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.stop import Reason, Stop
-from evalkit.pipeline.wiring import endpoint_hosts, find_keys, open_engine, resolve_endpoints
+from evalkit.pipeline.stop import Reason
+from evalkit.pipeline.wiring import endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
-from evalkit.policies import Limits
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer
 from evalkit.store.manifest import Manifest, Status, write_manifest
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
-from evalkit.types import Endpoint, Trial
 
 # What can be graded between two answers without anybody noticing.
 _QUICK_SCORERS = ("exact", "number")
@@ -91,8 +85,8 @@ def execute_run(
             counts=dict(zip(names, done.sum(axis=(0, 2)).tolist(), strict=True)),
         )
         with open_answers(suite.cache, endpoints, manifest.run_id, env) as cache:
-            session = _Session(suite, endpoints, keys, live, writer, listen, cache)
-            stopped = _in_loop(session.run(trials)) if n_done < manifest.planned else None
+            session = Session(suite, endpoints, keys, live, writer, listen, cache)
+            stopped = in_loop(session.run(trials)) if n_done < manifest.planned else None
         writer.finish()
         manifest = _finished(folder, manifest, stopped)
         writer.close(manifest, is_complete=manifest.status == "complete")
@@ -100,94 +94,6 @@ def execute_run(
         writer.abandon()
         raise
     return RunOutcome(folder, manifest, stopped, _exit_code(manifest, suite, stopped))
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """One sitting of a run: its event loop, its signals, its executor."""
-
-    suite: Suite
-    endpoints: Mapping[str, Endpoint]
-    keys: Mapping[str, str | None]
-    live: Live
-    writer: RunWriter
-    listen: Listener
-    cache: CachedAnswers | None
-
-    async def run(self, trials: Iterable[Trial]) -> Reason | None:
-        """Collect, and say why it ended early if it did."""
-        stop = Stop()
-        recorder = Recorder(self.writer, self._hear, stop, self.cache)
-        try:
-            with _signals(stop, self.listen):
-                async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
-                    self.live.gates.update(engine.gates)
-                    async with self._watched():
-                        await collect(
-                            trials,
-                            executor=engine.executor,
-                            ledger=self.live.ledger,
-                            recorder=recorder,
-                            stop=stop,
-                            max_consecutive_failures=Limits().max_consecutive_failures,
-                            cache=self.cache,
-                            most_open=sum(
-                                gate.limiter.concurrency.most for gate in engine.gates.values()
-                            ),
-                        )
-        except asyncio.CancelledError:
-            # Interrupted twice: what is in flight is given up, what has come back is stored.
-            if stop.reason is None:
-                raise
-        finally:
-            await asyncio.to_thread(recorder.close)
-        self.listen(self.live.snapshot())
-        return stop.reason
-
-    def _hear(self, event: Event) -> None:
-        self.live.hear(event)
-        self.listen(event)
-
-    @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
-        watch = asyncio.create_task(self.live.watch(self.writer.folder, self.listen), name="watch")
-        try:
-            yield
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
-
-
-@contextmanager
-def _signals(stop: Stop, listen: Listener) -> Iterator[None]:
-    """The first interrupt stops admitting, the second stops at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def interrupt(name: str) -> None:
-        if stop.reason is None:
-            stop.request(Reason(f"stopped by {name}", EXIT_INTERRUPTED))
-            listen(Stopping(f"{name}: waiting for requests in flight; once more to stop now"))
-        elif task is not None:
-            task.cancel()
-
-    names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-    for number, name in names.items():
-        loop.add_signal_handler(number, interrupt, name)
-    try:
-        yield
-    finally:
-        for number in names:
-            loop.remove_signal_handler(number)
-
-
-def _in_loop(session: Coroutine[Any, Any, Reason | None]) -> Reason | None:
-    """Run a sitting to its end, on uvloop where that is installed."""
-    factory = None
-    if importlib.util.find_spec("uvloop"):
-        factory = importlib.import_module("uvloop").new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(session)
 
 
 def _with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:

@@ -1,0 +1,111 @@
+"""One sitting of trials through the loop: its event loop, its signals, its executor."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import signal
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.errors import EXIT_INTERRUPTED
+from evalkit.events import Event, Listener, Stopping
+from evalkit.pipeline.caching import CachedAnswers
+from evalkit.pipeline.collect import Recorder, collect
+from evalkit.pipeline.live import Live
+from evalkit.pipeline.stop import Reason, Stop
+from evalkit.pipeline.wiring import open_engine
+from evalkit.policies import Limits
+from evalkit.store.writer import RunWriter
+from evalkit.suite.schema import Suite
+from evalkit.types import Endpoint, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is asked, what is told of it, and where outcomes are kept."""
+
+    suite: Suite
+    endpoints: Mapping[str, Endpoint]
+    keys: Mapping[str, str | None]
+    live: Live
+    writer: RunWriter
+    listen: Listener
+    cache: CachedAnswers | None
+
+    async def run(self, trials: Iterable[Trial]) -> Reason | None:
+        """Collect, and say why it ended early if it did."""
+        stop = Stop()
+        recorder = Recorder(self.writer, self._hear, stop, self.cache)
+        try:
+            with _signals(stop, self.listen):
+                async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
+                    self.live.gates.update(engine.gates)
+                    async with self._watched():
+                        await collect(
+                            trials,
+                            executor=engine.executor,
+                            ledger=self.live.ledger,
+                            recorder=recorder,
+                            stop=stop,
+                            max_consecutive_failures=Limits().max_consecutive_failures,
+                            cache=self.cache,
+                            most_open=sum(
+                                gate.limiter.concurrency.most for gate in engine.gates.values()
+                            ),
+                        )
+        except asyncio.CancelledError:
+            # Interrupted twice: what is in flight is given up, what has come back is stored.
+            if stop.reason is None:
+                raise
+        finally:
+            await asyncio.to_thread(recorder.close)
+        self.listen(self.live.snapshot())
+        return stop.reason
+
+    def _hear(self, event: Event) -> None:
+        self.live.hear(event)
+        self.listen(event)
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        watch = asyncio.create_task(self.live.watch(self.writer.folder, self.listen), name="watch")
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+
+@contextmanager
+def _signals(stop: Stop, listen: Listener) -> Iterator[None]:
+    """The first interrupt stops admitting, the second stops at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupt(name: str) -> None:
+        if stop.reason is None:
+            stop.request(Reason(f"stopped by {name}", EXIT_INTERRUPTED))
+            listen(Stopping(f"{name}: waiting for requests in flight; once more to stop now"))
+        elif task is not None:
+            task.cancel()
+
+    names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+    for number, name in names.items():
+        loop.add_signal_handler(number, interrupt, name)
+    try:
+        yield
+    finally:
+        for number in names:
+            loop.remove_signal_handler(number)
+
+
+def in_loop(session: Coroutine[Any, Any, Reason | None]) -> Reason | None:
+    """Run a sitting to its end, on uvloop where that is installed."""
+    factory = None
+    if importlib.util.find_spec("uvloop"):
+        factory = importlib.import_module("uvloop").new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(session)
