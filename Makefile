@@ -50,6 +50,7 @@ define install
 	   && $(PIP) install --no-deps --no-build-isolation --editable . ; } 2>.venv/install.log \
 	|| { echo "error: the packages of $(1) could not be installed; is a package index reachable? \
 	(details: .venv/install.log)" >&2 ; exit 2 ; }
+	@.venv/bin/python -m compileall -q evalkit
 endef
 
 .venv/.demo: .venv/bin/pip .locks/demo.txt pyproject.toml

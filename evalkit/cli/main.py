@@ -12,6 +12,7 @@ import click
 
 from evalkit import __version__
 from evalkit.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, EvalkitError
+from evalkit.imports import postpone_pandas
 
 # The word you type, the file it lives in, and what --help says of it without opening the file.
 COMMANDS = {
@@ -93,6 +94,7 @@ def main() -> NoReturn:
     # A run makes millions of small objects and hardly a cycle: looking for cycles after every few
     # hundred of them, which is the default, costs a tenth of its CPU.
     gc.set_threshold(50_000, 20, 100)
+    postpone_pandas()
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Exit as error:

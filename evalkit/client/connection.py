@@ -13,6 +13,7 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -82,7 +83,9 @@ def open_http(
         return Connections(
             transport=transport,
             trust_env=is_outside,
-            verify=_trust(tuple(os.environ.get(name) for name in names)),
+            verify=_trust(tuple(os.environ.get(name) for name in names))
+            if endpoint.base_url.startswith("https:") or (is_outside and getproxies())
+            else False,  # nothing is encrypted, and reading whom to trust takes 50 ms
             # The pool has no limit, so waiting for it is connecting: name look-up, proxy and TLS.
             timeout=httpx.Timeout(idle_s, connect=connect_s, pool=connect_s),
             limits=httpx.Limits(max_connections=0, keepalive_expiry=_KEEPALIVE_S),  # 0: no limit

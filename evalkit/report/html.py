@@ -130,8 +130,11 @@ class FailureRow:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    from evalkit.report.compiled import CompiledPages
+
     environment = Environment(
         loader=PackageLoader("evalkit.report"),
+        bytecode_cache=CompiledPages(),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalized,

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from evalkit.imports import admit_pandas
 from evalkit.scorers.scorer import Scorer
 from evalkit.types import Case, Response, Score
 
@@ -80,6 +81,7 @@ def scorer_from_plugin(kind: str, name: str, options: dict[str, Any]) -> Scorer 
     """The scorer an installed package offers by that name, or None; raises ValueError."""
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
         try:
+            admit_pandas()
             found = entry.load()
         except Exception as error:
             raise ValueError(
@@ -117,6 +119,7 @@ def _module(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError("not a Python file")
+    admit_pandas()
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look their module up by name while they are made.
     sys.modules[name] = module

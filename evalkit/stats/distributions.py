@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from scipy import special
+from math import copysign, erfc, inf, sqrt
+from statistics import NormalDist
+
+_NORMAL = NormalDist()
 
 
 def critical(confidence: float, df: int | None) -> float:
@@ -11,15 +14,23 @@ def critical(confidence: float, df: int | None) -> float:
     A one-sided test at 5 % uses ``confidence=0.90``.
     """
     upper = 0.5 + confidence / 2
-    return float(special.ndtri(upper) if df is None else special.stdtrit(df, upper))
+    if df is None:
+        return normal_quantile(upper)
+    # Loaded where it is needed: it takes longer than all of numpy.
+    from scipy import special
+
+    return float(special.stdtrit(df, upper))
 
 
 def two_sided_p(statistic: float, df: int | None) -> float:
     """The chance of a statistic at least as far from 0 as this one."""
-    lower = -abs(statistic)
-    return float(min(1.0, 2 * (special.ndtr(lower) if df is None else special.stdtr(df, lower))))
+    if df is None:
+        return erfc(abs(statistic) / sqrt(2))
+    from scipy import special
+
+    return float(min(1.0, 2 * special.stdtr(df, -abs(statistic))))
 
 
 def normal_quantile(probability: float) -> float:
     """The value below which a standard normal variable falls with ``probability``."""
-    return float(special.ndtri(probability))
+    return _NORMAL.inv_cdf(probability) if 0 < probability < 1 else copysign(inf, probability - 0.5)

@@ -12,7 +12,6 @@ from math import copysign, inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from evalkit.stats.distributions import critical, two_sided_p
 from evalkit.stats.estimates import Estimate, without_interval
@@ -169,6 +168,9 @@ def mcnemar_mid_p(gains: int, losses: int) -> float:
     fewer, discordant = min(gains, losses), gains + losses
     if discordant == 0:
         return 1.0
+    # Loaded where it is needed: it takes longer than all of numpy.
+    from scipy import special
+
     at_most = special.bdtr(fewer, discordant, 0.5)
     below = special.bdtr(fewer - 1, discordant, 0.5) if fewer else 0.0
     return float(min(1.0, at_most + below))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from evalkit.stats.arrays import FloatArray
 from evalkit.stats.estimates import Estimate, mean_estimate, without_interval
@@ -21,9 +21,25 @@ def quantile_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int 
     has an upper limit from 72 values up.
     """
     tail = (1 - confidence) / 2
-    lower = _first(n, lambda rank: special.bdtr(rank, n, share) > tail)
-    upper = 1 + _first(n, lambda rank: 1 - special.bdtr(rank, n, share) <= tail)
+    least, at_most = _binomial(n, share)
+    lower = least + int(np.searchsorted(at_most, tail, side="right"))
+    upper = least + int(np.argmax(1 - at_most <= tail)) + 1
     return lower or None, upper if upper <= n else None
+
+
+def _binomial(n: int, share: float) -> tuple[int, FloatArray]:
+    """P(X <= k) for X ~ Bin(n, share), 0 < share < 1, and the k that it begins with.
+
+    Ten standard deviations each way: what lies beyond is less than rounding. Chances follow from
+    each other, and their sum is 1, so no factorial is needed.
+    """
+    reach = 10 * math.sqrt(n * share * (1 - share)) + 10
+    least, most = max(0, int(n * share - reach)), min(n, int(n * share + reach))
+    counts = np.arange(least + 1, most + 1)
+    steps = np.log((n - counts + 1) / counts) + math.log(share / (1 - share))
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    chances = np.exp(logs - logs.max())
+    return least, np.cumsum(chances) / chances.sum()
 
 
 def quantile_estimate(

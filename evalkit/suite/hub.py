@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DatasetError
+from evalkit.imports import admit_pandas
 from evalkit.suite.formats import mapping
 from evalkit.suite.row import Row, place
 from evalkit.suite.rows_schema import RowsSpec
@@ -39,6 +40,7 @@ def read_hub(spec: RowsSpec) -> Iterator[Row]:
 
 def _open(name: str, spec: RowsSpec) -> Any:
     """An iterable of the split's rows."""
+    admit_pandas()
     try:
         datasets = importlib.import_module("datasets")
     except ModuleNotFoundError as error:

@@ -1,0 +1,81 @@
+"""What commands load: start-up time is imports, and counting them does not depend on the day."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "aiohttp",
+    "anthropic",
+    "datasets",
+    "duckdb",
+    "httpx",
+    "jinja2",
+    "jsonschema",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pydantic",
+    "rapidfuzz",
+    "rich",
+    "scipy",
+    "starlette",
+    "sympy",
+    "yaml",
+}
+TELL = """
+import atexit, json, sys
+atexit.register(lambda: print("\\n" + json.dumps([name for name in sys.modules if name in HEAVY])))
+from evalkit.cli.main import main
+sys.argv = ["evalkit", *sys.argv[1:]]
+main()
+"""
+
+
+def loaded_by(folder, *args: str) -> set[str]:
+    """The heavy modules that a command has loaded by its end."""
+    program = f"HEAVY = {sorted(HEAVY)}\n{TELL}"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *args],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("args", [("--help",), ("--version",), ("run", "--help")])
+def test_help_loads_nothing_heavy(tmp_path, args):
+    assert loaded_by(tmp_path, *args) == set()
+
+
+def test_listing_runs_loads_the_store_alone(tmp_path):
+    assert loaded_by(tmp_path, "list") <= {"numpy", "pyarrow"}
+
+
+def test_a_users_code_gets_its_pandas_and_nobody_else_does():
+    program = """
+import sys
+from evalkit.imports import admit_pandas, postpone_pandas
+postpone_pandas()
+import pyarrow as pa
+table = pa.table({"a": pa.array([1, 2])})
+assert "pandas" not in sys.modules
+admit_pandas()
+assert table.to_pandas()["a"].tolist() == [1, 2]
+assert pa.array(table.to_pandas()["a"]).to_pylist() == [1, 2]
+admit_pandas()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
