@@ -23,7 +23,7 @@ COMMANDS = {
     "estimate": ("estimate", "Say what a suite will cost, before it is paid."),
     "score": ("score", "Grade a run's stored answers again."),
     "compare": ("compare", "Compare the variants of a run."),
-    "report": ("report", "Write a run's report pages again."),
+    "report": ("report", "Report on a run: terminal, HTML, Markdown, JSON, CSV, JUnit."),
     "status": ("status", "See how a run is, from another shell; pause it, slow it down."),
     "list": ("list", "List the runs."),
     "show": ("show", "Show a run, a case or a trial."),

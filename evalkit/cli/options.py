@@ -51,7 +51,39 @@ env_file_option = option(
     type=click.Path(path_type=Path),
     help="File of variables such as keys (default: .env here, if there is one).",
 )
-json_option = option("--json", "as_json", is_flag=True, help="Results as one JSON document.")
+_FORMAT = "evalkit.format"
+
+
+def _or_asked_by_format(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    return value or ctx.meta.pop(_FORMAT, None) == "json"
+
+
+def _remember_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    ctx.meta[_FORMAT] = value
+
+
+json_flag = option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_or_asked_by_format,
+    help="Results as one JSON document.",
+)
+
+
+def json_option(function: F) -> F:
+    """``--json``, and ``--format json`` for the same."""
+    by_format = click.option(
+        "--format",
+        type=click.Choice(["terminal", "json"]),
+        is_eager=True,
+        expose_value=False,
+        callback=_remember_format,
+        help="json: as --json.",
+    )
+    return json_flag(by_format(function))
+
+
 progress_option = option(
     "--progress",
     type=click.Choice(["rich", "plain", "json", "none"]),
@@ -68,7 +100,7 @@ out_option = option(
     type=click.Path(path_type=Path),
     default=Path("reports"),
     show_default=True,
-    help="Folder of report pages.",
+    help="Folder of report pages, one folder a suite and run.",
 )
 
 

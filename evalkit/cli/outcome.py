@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
+from evalkit.cli.pages import write_files
 from evalkit.pipeline.compare import compare_run
 from evalkit.pipeline.run import RunOutcome
 from evalkit.pipeline.score import score_run
-from evalkit.report import html, terminal
-from evalkit.report import json as report_json
+from evalkit.report import terminal
 from evalkit.report.report import Report
 from evalkit.store.runs import RunFolder
 
@@ -27,7 +27,7 @@ def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int
     if answered:
         score_run(folder)
         report = compare_run(folder)
-        page = write_pages(report, out / folder.path.parent.name / folder.path.name)
+        page = write_files(report, out / folder.path.parent.name / folder.path.name)[0]
         if not as_json and not quiet:
             terminal.write(report, sys.stdout)
             sys.stdout.flush()  # before what follows on stderr, also in a file of both
@@ -38,15 +38,6 @@ def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int
     if not quiet or outcome.exit_code:
         _tell_end(outcome, page)
     return outcome.exit_code
-
-
-def write_pages(report: Report, folder: Path) -> Path:
-    """Write the report's pages into a folder; the HTML page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "report.html"
-    page.write_text(html.render(report), encoding="utf-8")
-    (folder / "report.json").write_text(report_json.render(report), encoding="utf-8")
-    return page
 
 
 def run_document(outcome: RunOutcome, report: Report | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from evalkit.analysis.analysis import analyse
+from evalkit.analysis.details import details
 from evalkit.analysis.options import By, Options
 from evalkit.analysis.results import Analysis
 from evalkit.analysis.trials import Trials
@@ -28,9 +29,10 @@ def compare_run(
     scorer: str | None = None,
     baseline: str | None = None,
     by: By | None = None,
+    with_cases: bool = True,
 ) -> Report:
     """Analyse a run, scoring it first where scores are missing; see :func:`compare_runs`."""
-    return compare_runs([folder], scorer=scorer, baseline=baseline, by=by)
+    return compare_runs([folder], scorer=scorer, baseline=baseline, by=by, with_cases=with_cases)
 
 
 def compare_runs(
@@ -41,11 +43,13 @@ def compare_runs(
     by: By | None = None,
     allow: bool = False,
     human: str | None = None,
+    with_cases: bool = True,
 ) -> Report:
     """Compare the variants of a run, or of several runs by case id.
 
     ``scorer`` leads (default: the first suite's first), ``baseline`` is a variant's key or a run's
-    id, ``by`` what shall differ, ``human`` the dataset's column of human grades. Raises UsageError
+    id, ``by`` what shall differ, ``human`` the dataset's column of human grades. Without
+    ``with_cases`` no texts are read, and the report has no examples. Raises UsageError
     for names that are not there and, unless ``allow``, for runs whose dataset, scorers or prompts
     are not the same; StoreError for a damaged run.
     """
@@ -69,8 +73,13 @@ def compare_runs(
         ),
     ]
     analysis = replace(analysis, warnings=(*warnings, *analysis.warnings))
-    cases = examples(runs, trials, analysis)
-    return build_report(analysis, _provenance(runs, analysis), cases, n_cases=analysis.n_cases)
+    return build_report(
+        analysis,
+        _provenance(runs, analysis),
+        examples(runs, trials, analysis) if with_cases else (),
+        n_cases=analysis.n_cases,
+        details=details(trials, analysis),
+    )
 
 
 def analyse_runs(

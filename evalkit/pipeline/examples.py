@@ -10,20 +10,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evalkit.analysis.flips import FLIP
 from evalkit.analysis.outcomes import Graded, case_scores, grade
 from evalkit.analysis.results import OUTCOME_CLASSES, Analysis, OutcomeClass
 from evalkit.analysis.trials import Trials
 from evalkit.pipeline.stored import StoredRun
-from evalkit.report.examples import FLIP, MAX_CASES
-from evalkit.report.report import Answer, CaseExample, PromptSent, Turn
+from evalkit.report.examples import MAX_CASES
+from evalkit.report.report import Answer, CaseExample, Grade, PromptSent, Try, Turn
 from evalkit.store.runs import RunFolder
 from evalkit.tables import RESPONSES
 from evalkit.types import Case
 
 _COLUMNS = (
     *("trial_key", "case_id", "variant_key", "sample", "status", "text", "thinking_text"),
-    *("stop_reason", "input_tokens", "output_tokens", "thinking_tokens", "elapsed_s", "cost_usd"),
-    *("error_kind", "error_message"),
+    *("stop_reason", "input_tokens", "output_tokens", "thinking_tokens", "first_token_s"),
+    *("elapsed_s", "cost_usd", "error_kind", "error_message", "attempts"),
 )
 _FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "unscored")
 
@@ -31,7 +32,7 @@ _FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "uns
 def examples(
     runs: Sequence[StoredRun], trials: Trials, analysis: Analysis
 ) -> Iterator[CaseExample]:
-    """The cases that tell most, a few times as many as a page shows, one at a time.
+    """The cases that tell most, as many as a page shows at most, one at a time.
 
     Texts are read for these cases alone.
     """
@@ -40,11 +41,11 @@ def examples(
     wanted = pa.array([trials.cases.ids[place] for place in chosen], pa.string())
     answers: defaultdict[str, list[Answer]] = defaultdict(list)
     outcomes = _outcomes(trials, graded, chosen)
-    grades = _grades(runs, analysis.leading_scorer, wanted)
+    grades = _grades(runs, analysis, wanted)
     for run in runs:
         for row in run.keyed(_rows_of(run.folder, wanted)).to_pylist():
             outcome = outcomes.get((row["case_id"], row["variant_key"], row["sample"]))
-            answer = _answer(row, outcome, grades.get(row["trial_key"], {}))
+            answer = answer_of(row, outcome, grades.get(row["trial_key"], ()))
             answers[row["case_id"]].append(answer)
     order = {variant.key: place for place, variant in enumerate(trials.variants)}
     for case, owners in _cases(runs, set(wanted.to_pylist())):
@@ -52,7 +53,7 @@ def examples(
         found.sort(key=lambda answer: (order[answer.variant], answer.sample))
         yield CaseExample(
             id=case.id,
-            prompts=_prompts_sent(owners),
+            prompts=prompts_sent(owners),
             answers=tuple(found),
             target=case.target,
             tags=case.tags,
@@ -82,7 +83,7 @@ def _telling(trials: Trials, analysis: Analysis, graded: Graded | None) -> list[
         for one in analysis.comparisons:
             gap = np.abs(scores[place[one.candidate]] - scores[place[one.baseline]])
             rank[gap >= FLIP] = 0
-    return sorted(np.argsort(rank, kind="stable")[: 4 * MAX_CASES].tolist())
+    return sorted(np.argsort(rank, kind="stable")[:MAX_CASES].tolist())
 
 
 def _outcomes(
@@ -103,15 +104,17 @@ def _outcomes(
 
 
 def _grades(
-    runs: Sequence[StoredRun], scorer: str | None, wanted: pa.Array
-) -> dict[str, dict[str, Any]]:
-    """The grades of these cases, with their reasons, by trial."""
-    found: dict[str, dict[str, Any]] = {}
-    for run in runs if scorer is not None else ():
-        table = run.folder.scores(scorer or "")
-        if table is not None:
-            rows = run.keyed(table.filter(pc.is_in(table["case_id"], value_set=wanted)))
-            found.update((row["trial_key"], row) for row in rows.to_pylist())
+    runs: Sequence[StoredRun], analysis: Analysis, wanted: pa.Array
+) -> dict[str, list[Grade]]:
+    """All grades of these cases with their reasons by trial, the leading scorer's first."""
+    found: defaultdict[str, list[Grade]] = defaultdict(list)
+    for scorer in sorted(analysis.scorers, key=lambda name: name != analysis.leading_scorer):
+        for run in runs:
+            table = run.folder.scores(scorer)
+            if table is not None:
+                rows = run.keyed(table.filter(pc.is_in(table["case_id"], value_set=wanted)))
+                for row in rows.to_pylist():
+                    found[row["trial_key"]].append(grade_of(scorer, row))
     return found
 
 
@@ -128,9 +131,15 @@ def _cases(
         yield found[0][1], found
 
 
-def _answer(
-    row: Mapping[str, Any], outcome: OutcomeClass | None, grade: Mapping[str, Any]
+def grade_of(scorer: str, row: Mapping[str, Any]) -> Grade:
+    """A row of SCORES as pages show it."""
+    return Grade(scorer, row["value"], row["answer"], row["reason"])
+
+
+def answer_of(
+    row: Mapping[str, Any], outcome: OutcomeClass | None, grades: Sequence[Grade]
 ) -> Answer:
+    """A row of RESPONSES as pages show it; the first of ``grades`` is the leading scorer's."""
     failure = f"{row['error_kind']}: {row['error_message']}" if row["status"] != "ok" else None
     return Answer(
         variant=row["variant_key"],
@@ -138,20 +147,25 @@ def _answer(
         outcome=outcome,
         text=row["text"],
         thinking=row["thinking_text"],
-        score=grade.get("value"),
-        extracted=grade.get("answer"),
-        reason=grade.get("reason"),
+        score=grades[0].value if grades else None,
+        grades=tuple(grades),
         stop_reason=row["stop_reason"],
         failure=failure,
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
         thinking_tokens=row["thinking_tokens"],
+        first_token_s=row["first_token_s"],
         elapsed_s=row["elapsed_s"],
         cost_usd=row["cost_usd"],
+        attempts=tuple(
+            Try(one["status"], one["error_kind"], one["waited_s"], one["elapsed_s"])
+            for one in row["attempts"] or ()
+        ),
+        trial_key=row["trial_key"],
     )
 
 
-def _prompts_sent(owners: Sequence[tuple[StoredRun, Case]]) -> tuple[PromptSent, ...]:
+def prompts_sent(owners: Sequence[tuple[StoredRun, Case]]) -> tuple[PromptSent, ...]:
     """Every prompt once; one that two runs send differently carries its run's label."""
     sent: dict[str, PromptSent] = {}
     for run, case in owners:

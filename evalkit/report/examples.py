@@ -6,14 +6,12 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from evalkit.analysis.flips import FLIP
 from evalkit.analysis.results import Comparison, OutcomeClass
 
 MAX_CASES = 60
 MAX_CHARS = 4_000
-MAX_TOTAL_CHARS = 4_000_000
-FLIP = 0.5
-"""From this difference of a case's mean score on, two variants disagree about it."""
-
+MAX_TOTAL_CHARS = 12_000_000
 _FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "unscored")
 
 
@@ -34,8 +32,31 @@ class PromptSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Grade:
+    """One scorer's grade: ``value`` in [0, 1] or None, what it read out, and why."""
+
+    scorer: str
+    value: float | None
+    extracted: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt: its HTTP status and kind of error (None: it went well), and seconds."""
+
+    status: int | None
+    error_kind: str | None
+    waited_s: float | None
+    elapsed_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one trial. ``outcome``, ``score``, ``extracted`` are the leading scorer's."""
+    """What became of one trial. ``outcome`` and ``score`` are the leading scorer's.
+
+    ``grades`` are those of all scorers, the leading one's first.
+    """
 
     variant: str
     sample: int = 0
@@ -43,15 +64,17 @@ class Answer:
     text: str | None = None
     thinking: str | None = None
     score: float | None = None
-    extracted: str | None = None
-    reason: str | None = None
+    grades: tuple[Grade, ...] = ()
     stop_reason: str | None = None
     failure: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     thinking_tokens: int | None = None
+    first_token_s: float | None = None
     elapsed_s: float | None = None
     cost_usd: float | None = None
+    attempts: tuple[Try, ...] = ()
+    trial_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +197,9 @@ def _cut_answer(answer: Answer) -> Answer:
         answer,
         text=short(answer.text),
         thinking=short(answer.thinking),
-        extracted=short(answer.extracted, 400),
-        reason=short(answer.reason, 1_000),
+        grades=tuple(
+            replace(grade, extracted=short(grade.extracted, 400), reason=short(grade.reason, 1_000))
+            for grade in answer.grades
+        ),
         failure=short(answer.failure, 1_000),
     )

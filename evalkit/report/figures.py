@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from evalkit.analysis.agreement import Unanimity
 from evalkit.analysis.results import Comparison, Policy, SampleMetric, StepGain, TagDifference
 from evalkit.report import format as fmt
 from evalkit.stats.estimates import Estimate
@@ -75,6 +76,16 @@ def finding_words(one: TagDifference) -> str:
     return (
         f"{fmt.difference(one.difference)} points ({interval}), "
         f"p adjusted {fmt.p_value(one.p_adjusted)}"
+    )
+
+
+def unanimity_words(told: Unanimity) -> str:
+    """What all variants together solve and fail."""
+    if not told.n_cases:
+        return "No case has a score of every variant."
+    return (
+        f"Of {fmt.count(told.n_cases, 'case')}, {told.n_all_right:,} are right under every "
+        f"variant and {told.n_none_right:,} under none."
     )
 
 

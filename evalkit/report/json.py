@@ -1,8 +1,12 @@
 """The report as one JSON document for scripts.
 
-``format`` is raised with every change that a reader could notice. Unknown is null, times are UTC
-in ISO 8601. Foreign text stands in it unchanged, but escaped (``\\u001b``, ``\\u003c``), so that
-the document is harmless in a terminal and inside a page too. 1: first format.
+``format`` is raised with every change that a reader could notice; ``docs/reports.md`` describes
+it. Unknown is null, times are UTC in ISO 8601. Foreign text stands in it unchanged, but escaped
+(``\\u001b``, ``\\u003c``), so that the document is harmless in a terminal and inside a page too.
+
+1. first format
+2. ``details`` (agreement, flips, service times, score against cost), ``timelines`` and
+   ``sections``; without ``examples``: texts are had from ``evalkit export``
 """
 
 from __future__ import annotations
@@ -16,14 +20,17 @@ from typing import Any
 
 from evalkit.report.report import Report
 
-FORMAT = 1
+FORMAT = 2
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\x7f": "\\u007f"})
 
 
 def render(report: Report) -> str:
     """The document, ended by a line feed: ``format``, then the fields of the report by name."""
-    document = {"format": FORMAT, **plain(report)}
+    told = plain(dataclasses.replace(report, examples=()))
+    left_out = ("examples", "selection")
+    document = {name: value for name, value in told.items() if name not in left_out}
+    document = {"format": FORMAT, **document}
     text = json.dumps(document, ensure_ascii=True, allow_nan=False, indent=1)
     return text.translate(_ESCAPES) + "\n"
 

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from evalkit.analysis.details import Details
 from evalkit.analysis.results import Analysis
+from evalkit.analysis.timeline import Timeline
 from evalkit.report.examples import (
     Answer,
     CaseExample,
     Example,
+    Grade,
     PromptSent,
+    Try,
     Turn,
     choose,
 )
@@ -22,11 +26,15 @@ __all__ = [
     "Answer",
     "CaseExample",
     "Example",
+    "Grade",
     "Headline",
     "ModelUsed",
     "PromptSent",
     "Provenance",
     "Report",
+    "Section",
+    "Table",
+    "Try",
     "Turn",
     "build_report",
 ]
@@ -69,8 +77,33 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Cells in words, names in the first column; every row is as long as ``columns``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A further section, shown by every page: a gate's rules, what judging cost.
+
+    ``key`` names it in links and JSON, ``sentences`` come before the tables.
+    """
+
+    key: str
+    title: str
+    sentences: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What every page shows. ``selection`` says in a sentence which cases ``examples`` are."""
+    """What every page shows. ``selection`` says in a sentence which cases ``examples`` are.
+
+    ``sections`` stand after the five answers; ``timelines`` are earlier runs of the suite.
+    """
 
     headline: tuple[Headline, ...]
     analysis: Analysis
@@ -79,6 +112,9 @@ class Report:
     examples: tuple[Example, ...]
     n_cases: int
     selection: str
+    details: Details = field(default_factory=Details)
+    timelines: tuple[Timeline, ...] = ()
+    sections: tuple[Section, ...] = ()
 
 
 def build_report(
@@ -86,6 +122,7 @@ def build_report(
     provenance: Provenance,
     cases: Iterable[CaseExample],
     n_cases: int | None = None,
+    details: Details | None = None,
 ) -> Report:
     """Decide what is said about a run. ``cases`` are read once and may be any number.
 
@@ -98,8 +135,8 @@ def build_report(
         selection = f"All {count(n_shown, 'case')}, the most telling first."
     else:
         selection = (
-            f"{n_shown} of {count(n_cases, 'case')}: those where settings disagree come "
-            "first, then failures, then wrong answers. The run holds them all."
+            f"{n_shown:,} of {count(n_cases, 'case')}: those where settings disagree come "
+            "first, then failures, then wrong answers."
         )
     return Report(
         headline=headline(analysis),
@@ -109,4 +146,5 @@ def build_report(
         examples=examples.shown,
         n_cases=n_cases,
         selection=selection,
+        details=details or Details(),
     )

@@ -10,22 +10,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from evalkit.analysis.results import Analysis, Comparison, CurvePoint, VariantSummary
+from evalkit.analysis.results import Analysis, CurvePoint, VariantSummary
 from evalkit.errors import FAILURES
 from evalkit.report import format as fmt
+from evalkit.report import rows
 from evalkit.report.contests import contests
-from evalkit.report.figures import gain_words, metric_name, needs_words, policy_words
+from evalkit.report.figures import gain_words, metric_name, policy_words, unanimity_words
 from evalkit.report.names import Names
-from evalkit.report.report import Report
-from evalkit.stats.estimates import Estimate
+from evalkit.report.report import Report, Section
+from evalkit.report.textgrid import interval_bar, sparkline, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.text import Text
 
 _MAX_WIDTH = 120
-_MIN_NAME = 14
-_VERDICT_STYLES = {"superior": "green", "inferior": "red", "too few": "dim"}
+_BAR = 21
+_WITH_BARS = 100
+_MAX_ROWS = 12
+_FEW_ROWS = 6
+_FEW_PAIRS = 3
+_NAMED = 4
+_FACTS = ("run", "model", "endpoint", "time", "prices", "software")
 
 
 def write(report: Report, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
@@ -63,35 +69,59 @@ def render(report: Report, *, width: int = 80, color: bool = False) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
+def _grid(grid: rows.Grid, width: int, verdicts: int = 0) -> Group:
+    return text_table(grid.columns, grid.sections, width, verdicts)
+
+
 def _print(report: Report, console: Console) -> None:
     analysis, names = report.analysis, Names(report.analysis.variants)
     title = fmt.name(report.provenance.suite)
     _lines(console, f"{title}: {fmt.count(analysis.n_cases, 'case')}", "bold")
     for answer in report.headline:
-        console.print()
-        _lines(console, answer.question, "bold")
-        for sentence in answer.sentences:
-            _lines(console, fmt.one_line(sentence), indent=2)
+        _paragraph(console, answer.question, "bold", answer.sentences)
     if report.warnings:
-        console.print()
-        _lines(console, "Before you rely on this", "bold yellow")
-        for warning in report.warnings:
-            _lines(console, fmt.one_line(warning), indent=2)
-    sections = [
+        _paragraph(console, "Before you rely on this", "bold yellow", report.warnings)
+    for section in report.sections:
+        _section(section, console)
+    parts = [
         _variants(analysis, names, console.width),
         *_samples(analysis, names, console.width),
         *_curves(analysis, names, console.width),
         *_comparisons(analysis, names, console.width),
+        *_timelines(report, names, console.width),
+        *_tags(analysis, names, console.width),
+        *_agreement(report, names, console.width),
     ]
-    for section in sections:
+    for part in parts:
         console.print()
-        console.print(section)
+        console.print(part)
+    _flips(report, names, console)
     failures = list(_failures(analysis.variants))
     if failures:
+        _paragraph(console, "Failures", "bold red", failures)
+    console.print()
+    for name, value in rows.provenance_facts(report.provenance):
+        if name in _FACTS:
+            _lines(console, f"{name} {value}", "dim")
+
+
+def _section(section: Section, console: Console) -> None:
+    """A further section: its sentences and tables."""
+    _paragraph(console, fmt.name(section.title), "bold", section.sentences)
+    for table in section.tables:
+        found = [tuple(fmt.one_line(cell) for cell in row) for row in table.rows]
         console.print()
-        _lines(console, "Failures", "bold red")
-    for failure in failures:
-        _lines(console, failure, indent=2)
+        console.print(
+            text_table([fmt.name(one) for one in table.columns], [("", found)], console.width)
+        )
+
+
+def _paragraph(console: Console, title: str, style: str, sentences: Sequence[str]) -> None:
+    """Sentences under a title, after an empty line."""
+    console.print()
+    _lines(console, title, style)
+    for sentence in sentences:
+        _lines(console, fmt.one_line(sentence), indent=2)
 
 
 def _lines(console: Console, text: str, style: str = "", indent: int = 0) -> None:
@@ -103,105 +133,94 @@ def _lines(console: Console, text: str, style: str = "", indent: int = 0) -> Non
 
 
 def _variants(analysis: Analysis, names: Names, width: int) -> Group:
-    """All variants with score, cost, time and losses."""
-    columns = ["Variant", "Score", "Interval", "n", "Cost", "p50", "Out", "Cut", "Fail"]
-    sections = [
-        (group, [[label, *_variant_cells(one, analysis.leading_scorer)] for label, one in found])
-        for group, found in names.grouped()
-    ]
-    return _table(columns, sections, width)
+    """All variants: score and losses, then cost, time and tokens."""
+    from rich.console import Group
 
-
-def _variant_cells(variant: VariantSummary, scorer: str | None) -> list[str]:
-    summary = variant.scores.get(scorer) if scorer else None
-    return [
-        fmt.score(summary.mean) if summary else fmt.UNKNOWN,
-        (fmt.interval(summary.mean) if summary else "") or fmt.UNKNOWN,
-        f"{variant.n_answered:,}",
-        fmt.money(variant.cost_usd),
-        fmt.seconds(variant.elapsed_p50_s),
-        fmt.tokens(variant.output_tokens_mean),
-        f"{variant.n_truncated:,}",
-        f"{variant.n_failed:,}",
-    ]
+    figures = dict(rows.SCORE_FIGURES)
+    if width >= _WITH_BARS and analysis.leading_scorer:
+        figures["0 to 100%"] = lambda one, score: interval_bar(score.mean, _BAR) if score else ""
+    scores = rows.variants_grid(analysis, names, figures)
+    costs = rows.variants_grid(analysis, names, rows.COST_FIGURES, slim=True)
+    return Group(_grid(scores, width), "", _grid(costs, width))
 
 
 def _comparisons(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
     """One table a scorer; candidates stand under their contest."""
     for scorer in dict.fromkeys(one.scorer for one in analysis.comparisons):
         title = "Difference" if scorer == analysis.leading_scorer else fmt.name(scorer)
-        columns = [title, "Points", "Interval", "Verdict", "W/L/T", "Needs"]
-        sections = [
+        sections = tuple(
             (
                 contest.heading,
-                [[contest.label(one), *_difference_cells(one)] for one in contest.comparisons],
+                tuple(
+                    (contest.label(one), *(f(one) for f in rows.COMPARISON_FIGURES.values()))
+                    for one in contest.comparisons
+                ),
             )
             for contest in contests(analysis, scorer, names)
-        ]
-        yield _table(columns, sections, width, verdicts=3)
+        )
+        grid = rows.Grid((title, *rows.COMPARISON_FIGURES), sections)
+        yield _grid(grid, width, verdicts=grid.columns.index("Verdict"))
 
 
-def _difference_cells(one: Comparison) -> list[str]:
-    return [
-        fmt.difference(one.difference),
-        fmt.difference_interval(one.difference) or fmt.UNKNOWN,
-        one.verdict,
-        f"{one.wins}/{one.losses}/{one.ties}",
-        needs_words(one),
-    ]
+def _tags(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
+    """Every variant's mean on the largest tags, as many variants as there is room for."""
+    if analysis.tags:
+        grid = rows.tags_grid(analysis, names, _MAX_ROWS)
+        titles = [fmt.shortened(title, 14) for title in grid.columns]
+        yield text_table(titles, grid.sections, width)
 
 
-def _table(
-    columns: Sequence[str],
-    sections: Sequence[tuple[str, Sequence[Sequence[str]]]],
-    width: int,
-    verdicts: int = 0,
-) -> Group:
-    """Rows under the headings of their sections; an empty heading is left out.
-
-    Names come first, cut in the middle to what the other columns leave; numbers stand to the
-    right; ``verdicts`` is the column that holds verdicts. Where it is narrow the last columns give
-    way.
-    """
-    from rich.cells import cell_len
+def _agreement(report: Report, names: Names, width: int) -> Iterator[Group]:
+    """The pairs of variants that agree least."""
+    found = sorted(report.details.agreements, key=lambda one: one.share.value or 0.0)
+    if not found:
+        return
     from rich.console import Group
     from rich.text import Text
 
-    rows = [
-        [f"  {name}" if heading else name, *others]
-        for heading, found in sections
-        for name, *others in found
+    pairs = [
+        (
+            f"{names[one.one].short} and {names[one.other].short}",
+            fmt.score(one.share),
+            fmt.interval(one.share) or fmt.UNKNOWN,
+            fmt.UNKNOWN if one.kappa is None else f"{one.kappa:.2f}",
+        )
+        for one in found[:_FEW_PAIRS]
     ]
-    widths = [max(cell_len(row[at]) for row in [columns, *rows]) for at in range(len(columns))]
-    while len(widths) > 3 and _MIN_NAME + sum(widths[1:]) + 2 * (len(widths) - 1) > width:
-        widths.pop()
-    widths[0] = min(widths[0], max(_MIN_NAME, width - sum(widths[1:]) - 2 * (len(widths) - 1)))
-    total = sum(widths) + 2 * (len(widths) - 1)
-    lines = [_row(columns, widths, verdicts, "bold"), Text("─" * total, style="dim")]
-    rest = iter(rows)
-    for heading, found in sections:
-        if heading:
-            lines.append(Text(fmt.shortened(heading, width), style="dim"))
-        lines += [_row(next(rest), widths, verdicts) for _ in found]
-    return Group(*lines)
+    table = text_table(["Least agreement", "Agree", "Interval", "Kappa"], [("", pairs)], width)
+    told = report.details.unanimity
+    yield Group(table, Text(unanimity_words(told))) if told else table
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], verdicts: int, style: str = "") -> Text:
-    from rich.cells import cell_len, set_cell_size
+def _flips(report: Report, names: Names, console: Console) -> None:
+    """The first cases that each comparison turns on."""
+    found = [one for one in report.details.flips if one.won or one.lost]
+    if found:
+        console.print()
+        _lines(console, "Flips", "bold")
+    for one in found[:_FEW_ROWS]:
+        who = f"{names[one.candidate].short} against {names[one.baseline].short}"
+        for verb, number, cases in (("won", one.n_won, one.won), ("lost", one.n_lost, one.lost)):
+            if cases:
+                few = ", ".join(fmt.name(flip.case) for flip in cases[:_NAMED])
+                more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
+                _lines(console, f"{who} {verb} {number:,}: {few}{more}", indent=2)
+    if len(found) > _FEW_ROWS:
+        told = fmt.count(len(found) - _FEW_ROWS, "more comparison")
+        _lines(console, f"and those of {told} on the page", indent=2)
+
+
+def _timelines(report: Report, names: Names, width: int) -> Iterator[Group]:
+    """Each variant's score over the runs as a line of blocks, the latest figure beside it."""
+    from rich.console import Group
     from rich.text import Text
 
-    line = Text(style=style, no_wrap=True)
-    for at, (cell, width) in enumerate(zip(cells, widths, strict=False)):
-        if at:
-            line.append("  ")
-        if at == 0:
-            line.append(set_cell_size(fmt.shortened(cell, width), width))
-        elif at == verdicts:
-            line.append(cell, style=_VERDICT_STYLES.get(cell, ""))
-            line.append(" " * (width - cell_len(cell)))
-        else:
-            line.append(" " * (width - cell_len(cell)) + cell)
-    return line
+    for line in report.timelines[:_FEW_ROWS]:
+        known = [one.score for one in line.points if one.score.value is not None]
+        last = fmt.score(known[-1]) if known else fmt.UNKNOWN
+        title = f"{names[line.variant].short} by {fmt.name(line.scorer)} over the runs"
+        spark = sparkline([one.score.value for one in line.points][-(width - 12) :])
+        yield Group(Text(fmt.shortened(title, width), style="bold"), Text(f"  {spark} {last}"))
 
 
 def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
@@ -218,12 +237,13 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             if point.thinking.key == curve.recommended:
                 line.append(" recommended", style="green")
             lines.append(line)
-        told = [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
+        told = [curve.sentence] if len(analysis.curves) > 1 else []
+        told += [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
         if curve.policies:
             told.append("Where the score can be checked without the target, or by tag:")
         told += [f"{policy.name}: {policy_words(policy)}" for policy in curve.policies]
-        lines += [Text(line) for words in told for line in _hanging(fmt.one_line(words), width)]
-        yield Group(*lines)
+        words = [Text(line) for one in told for line in _hanging(fmt.one_line(one), width)]
+        yield Group(*lines, "", _grid(rows.points_grid(curve), width), *words)
 
 
 def _hanging(text: str, width: int) -> list[str]:
@@ -247,7 +267,7 @@ def _samples(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             (group, [row for row in rows if len(row) == len(columns) + 1])
             for group, rows in sections
         ]
-        yield _table(["Samples", *columns], whole, width)
+        yield text_table(["Samples", *columns], whole, width)
 
 
 def _curve_line(point: CurvePoint, label: int, track: int) -> Text:
@@ -255,25 +275,8 @@ def _curve_line(point: CurvePoint, label: int, track: int) -> Text:
 
     name = fmt.shortened(fmt.one_line(point.thinking.key), label)
     line = Text(f"  {name:<{label}} {fmt.score(point.score):>5} ", no_wrap=True)
-    line.append(_interval_bar(point.score, track), style="cyan")
+    line.append(interval_bar(point.score, track), style="cyan")
     return line
-
-
-def _interval_bar(estimate: Estimate, track: int) -> str:
-    """A mean between the ends of its interval on a track from 0 to 100 %: ``··├──●───┤····``."""
-    if estimate.value is None:
-        return "·" * track
-
-    def at(value: float) -> int:
-        return round(min(max(value, 0.0), 1.0) * (track - 1))
-
-    signs = ["·"] * track
-    if estimate.low is not None and estimate.high is not None:
-        low, high = at(estimate.low), at(estimate.high)
-        signs[low : high + 1] = "─" * (high + 1 - low)
-        signs[low], signs[high] = "├", "┤"
-    signs[at(estimate.value)] = "●"
-    return "".join(signs)
 
 
 def _failures(variants: Sequence[VariantSummary]) -> Iterator[str]:

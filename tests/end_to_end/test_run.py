@@ -106,7 +106,8 @@ def test_the_terminal_gets_the_comparison_and_the_next_command(shell):
     assert again.json["analysis"]["leading_scorer"] == "exact"
     listed = shell("list", "--json").json
     assert [(row["status"], row["ok"]) for row in listed] == [("complete", 12)]
-    assert shell("report", "sums").out.strip().endswith("report.html")
+    written = shell("report", "sums", "--format", "html", "--format", "junit")
+    assert written.err.strip().endswith("report.html (and report.xml)")
 
 
 def test_the_price_is_said_before_anything_is_sent(shell, server: RunningServer):

@@ -7,8 +7,12 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+from evalkit.analysis.agreement import Agreement, Unanimity
+from evalkit.analysis.details import Details
+from evalkit.analysis.flips import Flip, Flips
 from evalkit.analysis.results import (
     OUTCOME_CLASSES,
     Analysis,
@@ -19,13 +23,20 @@ from evalkit.analysis.results import (
     ThinkingCurve,
     VariantSummary,
 )
+from evalkit.analysis.speeds import Speed
+from evalkit.analysis.timeline import Timeline, TimelinePoint
+from evalkit.analysis.tradeoff import tradeoff
 from evalkit.report.report import (
     Answer,
     CaseExample,
+    Grade,
     ModelUsed,
     PromptSent,
     Provenance,
     Report,
+    Section,
+    Table,
+    Try,
     Turn,
     build_report,
 )
@@ -178,7 +189,11 @@ def _answer(
         text=f"Answer: {said}" if variant.prompt != "plain" else f"So there are {said} in all.",
         thinking=thinking,
         score=float(is_right) if world.scorers else None,
-        extracted=str(said) if world.scorers else None,
+        grades=tuple(
+            Grade(scorer, float(is_right), str(said), f"{said} is{'' if is_right else ' not'} it")
+            for scorer in world.scorers
+        ),
+        attempts=(Try(529, "overloaded", 0.0, 0.1), Try(200, None, 0.4, 0.9)) if luck > 0.9 else (),
         stop_reason="end_turn",
     )
 
@@ -368,7 +383,97 @@ def provenance(world: World, **more: object) -> Provenance:
 def report(world: World | None = None, **more: object) -> Report:
     """The report of a world; ``more`` replaces fields of its provenance."""
     world = world or World()
-    return build_report(analysis(world), provenance(world, **more), cases(world))
+    concluded = analysis(world)
+    return build_report(
+        concluded, provenance(world, **more), cases(world), details=details(world, concluded)
+    )
+
+
+def details(world: World, concluded: Analysis) -> Details:
+    """What a report of a world shows besides its conclusions."""
+    told = cases(world)
+    scores = {
+        variant.key: {case.id: answer.score for case in told for answer in case.answers
+                      if answer.variant == variant.key and answer.score is not None}
+        for variant in variants(world)
+    }  # fmt: skip
+    flips = []
+    for one in concluded.comparisons:
+        base, other = scores[one.baseline], scores[one.candidate]
+        gaps = [Flip(case, base[case], other[case]) for case in base if case in other]
+        won = tuple(flip for flip in gaps if flip.candidate > flip.baseline)
+        lost = tuple(flip for flip in gaps if flip.candidate < flip.baseline)
+        flips.append(Flips(one.baseline, one.candidate, len(won), len(lost), won[:20], lost[:20]))
+    keys = list(scores)
+    pairs = [
+        Agreement(one, other, len(both), share(sum(both), len(both)), 0.4 if both else None)
+        for at, one in enumerate(keys)
+        for other in keys[at + 1 :]
+        for both in [
+            [scores[one][c] == scores[other][c] for c in scores[one] if c in scores[other]]
+        ]
+    ]
+    times = {
+        key: sorted(answer.elapsed_s for case in told for answer in case.answers
+                    if answer.variant == key and answer.failure is None and answer.elapsed_s)
+        for key in keys
+    }  # fmt: skip
+    edges = tuple(0.1 * 1.2**step for step in range(37))
+    speeds = tuple(
+        Speed(
+            key,
+            len(found),
+            tuple(found[int(at * (len(found) - 1))] for at in (0.05, 0.25, 0.5, 0.75, 0.95)),
+            found[-1],
+            edges,
+            tuple(sum(low <= one < high for one in found) for low, high in pairwise(edges)),
+        )
+        for key, found in times.items()
+        if found
+    )
+    scorer = concluded.leading_scorer
+    return Details(
+        agreements=tuple(pairs) if scorer else (),
+        unanimity=Unanimity(world.n_cases, 3, 2) if scorer and len(keys) > 1 else None,
+        flips=tuple(flips),
+        speeds=speeds,
+        tradeoff=tradeoff(concluded.variants, scorer) if scorer else None,
+    )
+
+
+def a_timeline(variant: str, n: int = 12) -> Timeline:
+    """A score over some nights, with a change of model in between and a night without a score."""
+    start = datetime(2026, 11, 1, 3, tzinfo=UTC)
+    return Timeline(
+        variant,
+        "number",
+        tuple(
+            TimelinePoint(
+                run=f"2026110{night}T030000Z-ab{night:02d}",
+                at=start + timedelta(days=night),
+                score=share(38 + night % 3 - 9 * (night > 8), 50) if night != 5 else share(0, 0),
+                cost_usd=0.02 + 0.001 * night,
+                elapsed_p50_s=1.2,
+                verdict="regression" if night > 8 else "pass",
+                changes={"model answered": "haiku-1 to haiku-2"} if night == 9 else {},
+            )
+            for night in range(n)
+        ),
+    )
+
+
+GATE = Section(
+    "gate",
+    "Gate",
+    ("Regression: number fell by 9 points.",),
+    (
+        Table(
+            "Rules",
+            ("Rule", "Verdict", "Measured"),
+            (("number max_drop 0.02", "regression", "−9"),),
+        ),
+    ),
+)
 
 
 def hostile_report() -> Report:
@@ -393,8 +498,8 @@ def hostile_report() -> Report:
                     answer,
                     text=HOSTILE + "x" * 5_000_000 * (index == 1),
                     thinking=HOSTILE,
-                    extracted=HOSTILE,
-                    reason=HOSTILE,
+                    grades=(Grade(HOSTILE, 0.5, HOSTILE, HOSTILE),),
+                    attempts=(Try(529, HOSTILE, 0.1, 0.2),),
                     stop_reason=HOSTILE,
                     failure=HOSTILE if index == 2 else None,
                 )
@@ -421,4 +526,21 @@ def hostile_report() -> Report:
         models=(ModelUsed(HOSTILE, HOSTILE, (HOSTILE,)),),
         prompt_digests={HOSTILE: HOSTILE},
     )
-    return build_report(concluded, where, attacked)
+    shown = build_report(concluded, where, attacked, details=details(world, concluded))
+    flips = tuple(
+        replace(
+            one,
+            won=tuple(replace(flip, case=f"{flip.case}{HOSTILE}") for flip in one.won),
+            lost=tuple(replace(flip, case=HOSTILE) for flip in one.lost),
+        )
+        for one in shown.details.flips
+    )
+    attack = Section(HOSTILE, HOSTILE, (HOSTILE,), (Table(HOSTILE, (HOSTILE,), ((HOSTILE,),)),))
+    line = a_timeline(f"v{HOSTILE}")
+    night = replace(line.points[3], run=HOSTILE, verdict=HOSTILE, changes={HOSTILE: HOSTILE})
+    return replace(
+        shown,
+        details=replace(shown.details, flips=flips),
+        sections=(attack,),
+        timelines=(replace(line, points=(*line.points, night)),),
+    )

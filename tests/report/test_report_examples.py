@@ -8,7 +8,7 @@ import pytest
 from report_builders import World, analysis, cases, comparison, gap, report
 
 from evalkit.report import examples
-from evalkit.report.examples import Answer, CaseExample, PromptSent, Turn, choose, cut
+from evalkit.report.examples import Answer, CaseExample, Grade, PromptSent, Turn, choose, cut
 
 OFF, ON = "p/m/off", "p/m/think-8"
 PAIRS = [comparison(ON, OFF, gap(0.1, -0.1, 0.3), "inconclusive")]
@@ -90,14 +90,20 @@ def test_huge_texts_are_cut_and_say_so() -> None:
 def test_every_text_of_a_case_is_cut() -> None:
     huge = "y" * 100_000
     answer = Answer(
-        OFF, text=huge, thinking=huge, extracted=huge, reason=huge, failure=huge, score=0.0
+        OFF,
+        text=huge,
+        thinking=huge,
+        grades=(Grade("number", 0.0, huge, huge),),
+        failure=huge,
+        score=0.0,
     )
     given = CaseExample(
         "a", (PromptSent("p", (Turn("user", huge),)),), (answer,), target=huge, tags=("t",)
     )
     (shown,) = choose([given], PAIRS).shown
     (kept,) = shown.case.answers
-    texts = (kept.text, kept.thinking, kept.extracted, kept.reason, kept.failure)
+    (grade,) = kept.grades
+    texts = (kept.text, kept.thinking, grade.extracted, grade.reason, kept.failure)
     assert all(text is not None and len(text) < 4_100 for text in texts)
     assert len(shown.case.prompts[0].turns[0].text) < 4_100
     assert len(shown.case.target or "") < 4_100

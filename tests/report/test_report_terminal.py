@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
-from report_builders import OFF, World, hostile_report, report
+from report_builders import GATE, OFF, World, a_timeline, hostile_report, report
 from rich.cells import cell_len
 
 from evalkit.report import terminal
+from evalkit.report.textgrid import sparkline
 from evalkit.types import Thinking
 
 LONG = World(
@@ -57,7 +59,11 @@ def test_everything_asked_for_is_there() -> None:
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert "The prompts were tuned." in text
-    assert re.search(r"think-32 +78% +65–87% +50 +unpriced +834 ms +31 +0 +0\n", text)
+    assert re.search(r"think-32 +78% +65–87% +50 +0 +0 +0\n", text)
+    assert re.search(r"think-32 +unpriced +834 ms +1\.1 s +81 ms +57 +31\n", text)
+    assert re.search(r"Least agreement +Agree +Interval +Kappa\n", text)
+    assert "plain/think-8 against plain/off lost " in text
+    assert "run 20261123T112805Z-4f2a (runs/quickstart/20261123T112805Z-4f2a)" in text
     assert re.search(r"think-32 +78% ·+├─+●─+┤·+ recommended\n", text)
     assert re.search(r"think-32 +\+42 +\+28 to \+56 +superior +21/0/29\n", text)
     assert re.search(r"off +−8 +−20 to \+4 +inconclusive +3/7/40 +4,100 more\n", text)
@@ -72,13 +78,28 @@ def test_settings_stand_under_the_prompt_and_model_they_share() -> None:
 def test_the_last_columns_give_way_where_it_is_narrow() -> None:
     text = terminal.render(report(), width=48)
     header = next(line for line in text.splitlines() if line.startswith("Variant"))
-    assert header.split() == ["Variant", "Score", "Interval", "n", "Cost"]
+    assert header.split() == ["Variant", "Score", "Interval", "n", "Failed"]
 
 
 def test_unknown_is_not_zero() -> None:
     text = terminal.render(report(World(p_failed=1.0, prompts=("plain",))))
-    assert re.search(r"off +– +– +0 +unpriced +– +– +0 +50\n", text)
+    assert re.search(r"off +– +– +0 +50 +0 +0\n", text)
+    assert re.search(r"off +unpriced\n", text)
     assert "200 timeout: no answer in time" in text
+
+
+def test_further_sections_and_earlier_runs_are_told() -> None:
+    shown = replace(report(), sections=(GATE,), timelines=(a_timeline("plain/local/off"),))
+    text = terminal.render(shown, width=80)
+    assert "Regression: number fell by 9 points." in text
+    assert re.search(r"number max_drop 0.02 +regression +−9\n", text)
+    assert "plain/off by number over the runs\n  ▇▇█▇▇·▇▇█▁▂▂ 62%\n" in text
+
+
+def test_a_sparkline_spans_what_it_shows() -> None:
+    assert sparkline([0.1, None, 0.5, 0.3]) == "▁·█▄"
+    assert sparkline([0.2, 0.2]) == "▄▄"
+    assert sparkline([]) == ""
 
 
 def test_without_colour_there_is_no_escape() -> None:
