@@ -217,5 +217,25 @@ def unknown_variables(template: Template | Expression, columns: frozenset[str]) 
     return sorted(template.variables - columns)
 
 
+def attributes_of(template: Template, variable: str) -> frozenset[str]:
+    """The names that a template looks up in a variable: ``a`` and ``b`` of ``x.a`` and ``x['b']``.
+
+    What it includes is not looked into.
+    """
+    tree = _environment({}).parse(template.source)
+    found = {
+        node.attr
+        for node in tree.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == variable
+    }
+    return frozenset(found) | {
+        str(node.arg.value)
+        for node in tree.find_all(nodes.Getitem)
+        if isinstance(node.node, nodes.Name)
+        and node.node.name == variable
+        and isinstance(node.arg, nodes.Const)
+    }
+
+
 def _names(values: Mapping[str, Any]) -> str:
     return ", ".join(str(name) for name in values) or "no columns"

@@ -89,6 +89,9 @@ progress_option = option(
     type=click.Choice(["rich", "plain", "json", "none"]),
     help="Default: rich in a terminal, none elsewhere.",
 )
+judges_option = option(
+    "--no-judges", is_flag=True, help="Ask no judge; evalkit score RUN asks them later."
+)
 quiet_option = option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
 log_option = option(
     "--log-file", type=click.Path(dir_okay=False), help="Append every outcome as a JSON line."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def run_document(outcome: RunOutcome, report: Report | None) -> dict[str, Any]:
         "stopped_because": manifest.stopped_because,
         "trials": {name: totals[name] for name in ("planned", "ok", "failed", "cached")},
         "cost_usd": totals["cost_usd"],
+        "judges": {name: dict(judge) for name, judge in manifest.judges.items()},
+        "judges_cost_usd": _judges_cost(manifest.judges),
         "variants": variant_documents(report) if report else [],
     }
 
@@ -85,15 +88,30 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
     failed = f", {totals['failed']:,} failed ({_failures(folder)})" if totals["failed"] else ""
     cost = f", ${totals['cost_usd']:.4f}" if totals["cost_usd"] is not None else ""
     say(f"{counts}{failed}{cost}")
+    tell_judges(folder)
     say(f"Run:    {folder.path}")
     if page:
         say(f"Report: {page}")
-    if missing:
+    unjudged = any(one["ok"] + one["failed"] < one["questions"] for one in manifest.judges.values())
+    if missing or unjudged:
         say(f"Next:   evalkit resume {folder.path}")
     elif totals["failed"]:
         say(f"Next:   evalkit resume {folder.path} --retry-failed")
     elif page:
         say(f"Next:   evalkit compare {folder.path}")
+
+
+def tell_judges(folder: RunFolder) -> None:
+    """What judges were asked and what that cost, a line each, apart from the run's own cost."""
+    for name, judge in folder.manifest().judges.items():
+        failed = f", {judge['failed']:,} failed" if judge["failed"] else ""
+        cost = f", ${judge['cost_usd']:.4f}" if judge["cost_usd"] is not None else ""
+        say(f"Judge {name}: {judge['ok']:,} of {judge['questions']:,} verdicts{failed}{cost}")
+
+
+def _judges_cost(judges: Mapping[str, Mapping[str, Any]]) -> float | None:
+    costs = [judge["cost_usd"] for judge in judges.values() if judge["cost_usd"] is not None]
+    return sum(costs) if costs else None
 
 
 def say(text: str) -> None:

@@ -12,6 +12,7 @@ from evalkit.cli.options import (
     env_file_option,
     environment,
     json_option,
+    judges_option,
     option,
     options,
     out_option,
@@ -35,6 +36,7 @@ from evalkit.errors import UsageError
     option("--extend", is_flag=True, help="With -c: also what it adds (variants, cases, samples)."),
     concurrency_option,
     cost_option,
+    judges_option,
     runs_option,
     out_option,
     env_file_option,
@@ -49,6 +51,7 @@ def command(
     extend: bool,
     concurrency: int | None,
     max_cost_usd: float | None,
+    no_judges: bool,
     runs: Path,
     out: Path,
     env_file: Path | None,
@@ -78,5 +81,7 @@ def command(
         adopt_suite(folder, load_suite(config, (), env), env, folder.manifest().only, extend=extend)
     changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd}
     with watching("none" if quiet else progress) as listen:
-        outcome = execute_run(folder, env, listen, retry_failed=retry_failed, changes=changes)
+        outcome = execute_run(
+            folder, env, listen, retry_failed=retry_failed, changes=changes, judges=not no_judges
+        )
     return finish(outcome, out, as_json=as_json, quiet=quiet)

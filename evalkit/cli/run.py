@@ -18,6 +18,7 @@ from evalkit.cli.options import (
     env_file_option,
     environment,
     json_option,
+    judges_option,
     limit_option,
     log_option,
     log_prompts_option,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     option("--extend", is_flag=True, help="Go on with it, and ask what the suite now adds."),
     option("-y", "--yes", is_flag=True, help="Do not ask before spending."),
     option("--dry-run", is_flag=True, help="Only say what it will cost."),
+    judges_option,
     runs_option,
     out_option,
     env_file_option,
@@ -89,6 +91,7 @@ def command(
     extend: bool,
     yes: bool,
     dry_run: bool,
+    no_judges: bool,
     runs: Path,
     out: Path,
     env_file: Path | None,
@@ -138,9 +141,9 @@ def command(
         with watching(
             "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
         ) as listen:
-            outcome = execute_run(folder, env, listen)
+            outcome = execute_run(folder, env, listen, judges=not no_judges)
         return finish(outcome, out, as_json=as_json, quiet=quiet)
-    folder = start_run(loaded, runs, env, only)
+    folder = start_run(loaded, runs, env, only, judges=not no_judges)
     estimate = estimate_run(folder, env)
     try:
         if not quiet:
@@ -153,7 +156,7 @@ def command(
     with watching(
         "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
     ) as listen:
-        outcome = execute_run(folder, env, listen)
+        outcome = execute_run(folder, env, listen, judges=not no_judges)
     return finish(outcome, out, as_json=as_json, quiet=quiet)
 
 

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.cli.options import options, runs_option
+from evalkit.cli.options import (
+    concurrency_option,
+    cost_option,
+    env_file_option,
+    environment,
+    judges_option,
+    option,
+    options,
+    progress_option,
+    quiet_option,
+    runs_option,
+)
+
+if TYPE_CHECKING:
+    from evalkit.pipeline.judging import Judged
+    from evalkit.store.runs import RunFolder
+    from evalkit.suite.schema import Suite
 
 
 @click.command(name="score", context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,24 +33,73 @@ from evalkit.cli.options import options, runs_option
     type=click.Path(dir_okay=False, path_type=Path),
     help="Take the scorers of this suite, and keep them as the run's.",
 )
-@options(runs_option)
-def command(run: str, suite: Path | None, runs: Path) -> int:
-    """Grade the stored answers of a RUN (default: the latest) again; nothing is sent.
+@options(
+    judges_option,
+    option("-y", "--yes", is_flag=True, help="Do not ask before spending on judges."),
+    concurrency_option,
+    cost_option,
+    runs_option,
+    env_file_option,
+    progress_option,
+    quiet_option,
+)
+def command(
+    run: str,
+    suite: Path | None,
+    no_judges: bool,
+    yes: bool,
+    concurrency: int | None,
+    max_cost_usd: float | None,
+    runs: Path,
+    env_file: Path | None,
+    progress: str | None,
+    quiet: bool,
+) -> int:
+    """Grade the stored answers of a RUN (default: the latest) again.
+
+    Nothing is sent but what judges have not been asked yet, or gave no answer to.
 
     \b
     Example: evalkit score latest --suite suite.yaml
     """
+    from evalkit.cli.outcome import say, tell_judges
+    from evalkit.cli.progress import watching
+    from evalkit.pipeline.judging import judge_stored
+    from evalkit.pipeline.run import with_changes
     from evalkit.pipeline.score import rescore_run
+    from evalkit.pipeline.start import check_suite
     from evalkit.store.runs import find_run
     from evalkit.suite.load import load_suite
 
+    env = environment(env_file)
     folder = find_run(run, runs)
-    loaded = load_suite(suite).suite if suite is not None else None
-    names = rescore_run(folder, loaded)
+    loaded = load_suite(suite, env=env) if suite is not None else None
+    if loaded is not None:
+        check_suite(loaded)
+    judged: list[Judged] = []
+
+    def ask(stored: Suite) -> None:
+        changed = with_changes(stored, {"concurrency": concurrency, "max_cost_usd": max_cost_usd})
+        with watching("none" if quiet else progress) as listen:
+            judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))
+
+    names = rescore_run(folder, loaded.suite if loaded else None, None if no_judges else ask)
     for name in names:
-        table = folder.scores(name, ["value"])
-        rows = table.num_rows if table is not None else 0
-        graded = rows - table["value"].null_count if table is not None else 0
-        click.echo(f"{name}: {graded} of {rows} answers graded")
+        _tell_scores(folder, name)
+    tell_judges(folder)
+    for one in judged:
+        if one.stopped and one.missing:
+            click.secho(f"Stopped: {one.stopped.message}", fg="yellow", err=True)
+            if one.stopped.hint:
+                say(f"  {one.stopped.hint}")
+            say(f"Next:   evalkit score {folder.path}")
+            return one.stopped.exit_code
     click.echo(f"evalkit compare {folder.path}", err=True)
     return 0
+
+
+def _tell_scores(folder: RunFolder, name: str) -> None:
+    table = folder.scores(name, ["value"])
+    rows = table.num_rows if table is not None else 0
+    graded = rows - table["value"].null_count if table is not None else 0
+    click.echo(f"{name}: {graded} of {rows} answers graded")

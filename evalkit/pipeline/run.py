@@ -11,6 +11,8 @@ from typing import Any
 from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from evalkit.events import Listener, RunStarted
 from evalkit.pipeline.caching import open_answers
+from evalkit.pipeline.judges import judge_endpoints, judge_names
+from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.remaining import count_totals, remaining_trials
@@ -21,6 +23,7 @@ from evalkit.pipeline.wiring import endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer
+from evalkit.store.lock import RunLock
 from evalkit.store.manifest import Manifest, Status, write_manifest
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
@@ -47,18 +50,21 @@ def execute_run(
     *,
     retry_failed: bool = False,
     changes: Mapping[str, Any] | None = None,
+    judges: bool = True,
 ) -> RunOutcome:
-    """Ask every trial that has no outcome yet.
+    """Ask every trial that has no outcome yet, then the suite's ``judges``.
 
     ``changes`` are knobs that may differ from one session to the next: ``concurrency`` and
     ``max_cost_usd``. Raises StoreError (locked, full, damaged), ConfigError (no key), and
     LocalModelError; everything else that ends a run early is in the outcome.
     """
-    suite = _with_changes(stored_suite(folder), changes or {})
+    suite = with_changes(stored_suite(folder), changes or {})
     manifest = folder.manifest()
     endpoints = resolve_endpoints(suite, env)
     _check_same_hosts(manifest, endpoint_hosts(endpoints))
     keys = find_keys(endpoints, env)
+    if judges:
+        find_keys(judge_endpoints(suite, env), env)
     variants = plan_variants(suite, endpoints, manifest.only)
     writer = RunWriter(folder)
     try:
@@ -70,11 +76,10 @@ def execute_run(
         listen(RunStarted(manifest.name, str(folder.path), manifest.planned, n_done))
         write_manifest(folder.path, replace(manifest, status="running"))
         trials = remaining_trials(folder, variants, suite.samples, done)
-        before = count_totals(folder, manifest.planned)
         ledger = Ledger(
             {model.name: price_of(model) for model in suite.models},
             suite.budget.max_cost_usd,
-            spent_usd=before["cost_usd"] or 0.0,
+            spent_usd=spent_usd(folder),
         )
         live = Live(
             planned=manifest.planned,
@@ -93,10 +98,30 @@ def execute_run(
     except BaseException:
         writer.abandon()
         raise
-    return RunOutcome(folder, manifest, stopped, _exit_code(manifest, suite, stopped))
+    outcome = RunOutcome(folder, manifest, stopped, _exit_code(manifest, suite, stopped))
+    if not judges or manifest.status != "complete" or not judge_names(suite):
+        return outcome
+    lock = RunLock(folder.path / "lock")
+    try:
+        judged = judge_stored(folder, suite, env, listen, retry_failed=retry_failed)
+    finally:
+        lock.release()
+    return _after(outcome, judged, suite)
 
 
-def _with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:
+def _after(outcome: RunOutcome, judged: Judged, suite: Suite) -> RunOutcome:
+    """How a run ended whose answers were judged."""
+    code = outcome.exit_code
+    if judged.missing and judged.stopped:
+        code = judged.stopped.exit_code
+    elif judged.failed_share > suite.limits.max_failed_share:
+        code = code or EXIT_API
+    stopped = judged.stopped if judged.missing else None
+    return RunOutcome(outcome.folder, outcome.folder.manifest(), stopped, code)
+
+
+def with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:
+    """The suite with other knobs for this sitting: ``concurrency`` and ``max_cost_usd``."""
     limits, budget = suite.limits, suite.budget
     if changes.get("concurrency") is not None:
         limits = limits.model_copy(update={"concurrency": changes["concurrency"]})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from evalkit.pipeline.start import stored_suite
+from evalkit.pipeline.verdicts import write_judge_scores
 from evalkit.scorers.registry import build_scorers
 from evalkit.scorers.scorer import Scorer
 from evalkit.store.lock import RunLock
@@ -44,14 +45,21 @@ def score_run(folder: RunFolder) -> None:
     A failed trial has a null score with the failure as its reason. Raises StoreError, and
     ConfigError for a scorer that is no longer to be had.
     """
-    _write(folder, build_scorers(stored_suite(folder)))
+    suite = stored_suite(folder)
+    _write(folder, build_scorers(suite))
+    write_judge_scores(folder, suite)
 
 
-def rescore_run(folder: RunFolder, suite: Suite | None = None) -> list[str]:
+def rescore_run(
+    folder: RunFolder,
+    suite: Suite | None = None,
+    ask: Callable[[Suite], None] | None = None,
+) -> list[str]:
     """Grade a stored run again, with the scorers of ``suite`` if one is given; their names.
 
-    The run then has these scorers: comparisons and reports follow. Raises StoreError if another
-    process writes the run, ConfigError for scorers that cannot be.
+    The run then has these scorers: comparisons and reports follow. ``ask`` puts to judges what
+    they have not said yet; without it, answers that were not judged have null scores. Raises
+    StoreError if another process writes the run, ConfigError for scorers that cannot be.
     """
     lock = RunLock(folder.path / "lock")
     try:
@@ -61,14 +69,17 @@ def rescore_run(folder: RunFolder, suite: Suite | None = None) -> list[str]:
                 update={"scorers": suite.scorers, "allow_code": suite.allow_code}
             )
         scorers = build_scorers(stored)
-        _write(folder, scorers)
         if suite is not None:
             manifest = folder.manifest()
             chosen = stored.model_dump(mode="json", include={"scorers", "allow_code"})
             write_manifest(folder.path, replace(manifest, suite={**manifest.suite, **chosen}))
+        if ask is not None:
+            ask(stored)
+        _write(folder, scorers)
+        write_judge_scores(folder, stored)
     finally:
         lock.release()
-    return [scorer.name for scorer in scorers]
+    return [spec.name for spec in stored.scorers]
 
 
 def _write(folder: RunFolder, scorers: Sequence[Scorer]) -> None:

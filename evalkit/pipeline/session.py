@@ -18,6 +18,7 @@ from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.wiring import open_engine
 from evalkit.policies import Limits
+from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint, Trial
@@ -25,7 +26,10 @@ from evalkit.types import Endpoint, Trial
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is asked, what is told of it, and where outcomes are kept."""
+    """Who is asked, what is told of it, and where outcomes are kept.
+
+    ``home`` is the run whose status is told to other processes (default: the writer's).
+    """
 
     suite: Suite
     endpoints: Mapping[str, Endpoint]
@@ -34,6 +38,7 @@ class Session:
     writer: RunWriter
     listen: Listener
     cache: CachedAnswers | None
+    home: RunFolder | None = None
 
     async def run(self, trials: Iterable[Trial]) -> Reason | None:
         """Collect, and say why it ended early if it did."""
@@ -71,7 +76,9 @@ class Session:
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
-        watch = asyncio.create_task(self.live.watch(self.writer.folder, self.listen), name="watch")
+        watch = asyncio.create_task(
+            self.live.watch(self.home or self.writer.folder, self.listen), name="watch"
+        )
         try:
             yield
         finally:

@@ -18,6 +18,8 @@ from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
+from evalkit.pipeline.judge_problems import judge_problems
+from evalkit.pipeline.judges import judge_endpoints
 from evalkit.pipeline.wiring import (
     check_local_model,
     endpoint_hosts,
@@ -33,6 +35,7 @@ from evalkit.scorers.registry import build_scorer, scorer_problems
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, create_run
 from evalkit.suite.dataset import read_rows
+from evalkit.suite.judge_schema import JUDGE, judge_of
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import Suite
 from evalkit.types import Case
@@ -56,7 +59,11 @@ def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | No
         columns = frozenset(first.values)
     except DatasetError as error:
         unreadable = error
-    problems = [*plan_problems(loaded, columns, discovered), *scorer_problems(loaded)]
+    problems = [
+        *plan_problems(loaded, columns, discovered),
+        *scorer_problems(loaded),
+        *judge_problems(loaded, columns),
+    ]
     if unreadable is not None and not problems:
         raise unreadable
     if unreadable is not None:
@@ -66,12 +73,18 @@ def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | No
 
 
 def start_run(
-    loaded: LoadedSuite, runs: Path, env: Mapping[str, str], only: Sequence[str] = ()
+    loaded: LoadedSuite,
+    runs: Path,
+    env: Mapping[str, str],
+    only: Sequence[str] = (),
+    *,
+    judges: bool = True,
 ) -> RunFolder:
     """Make the folder of a new run: suite, cases, manifest. Nothing is sent.
 
     Raises what :func:`check_suite` raises, ConfigError for a missing key, LocalModelError,
-    UsageError for ``only`` that matches nothing, StoreError.
+    UsageError for ``only`` that matches nothing, StoreError. Without ``judges``, their keys are
+    not looked for.
     """
     suite = loaded.suite
     check_suite(loaded)
@@ -79,6 +92,10 @@ def start_run(
     variants = plan_variants(suite, endpoints, only)
     keys = find_keys(endpoints, env)
     check_local_model(endpoints)
+    if judges:
+        seats = judge_endpoints(suite, env)
+        find_keys(seats, env)
+        check_local_model(seats)
     check_suite(loaded, discover(suite, endpoints, keys))
     return new_folder(loaded, runs, endpoint_hosts(endpoints), variants, only)
 
@@ -123,6 +140,10 @@ def suite_cases(suite: Suite) -> Iterator[Case]:
 def target_for(suite: Suite) -> str | None:
     """The first scorer that grades nothing without a target, by its name."""
     for spec in suite.scorers:
+        if spec.type == JUDGE:
+            if judge_of(spec).reference is True:
+                return spec.name
+            continue
         try:
             scorer = build_scorer(spec)
         except ValueError:

@@ -70,15 +70,15 @@ def _planned(cell: Cell, prompt: Prompt, endpoint: Endpoint, answer_tokens: int)
     answer_tokens = override.answer_tokens or answer_tokens
     stops = override.stop_sequences
     return PlannedVariant(
-        variant=Variant(cell.prompt, model.name, _asked(cell.thinking.setting(), model)),
+        variant=Variant(cell.prompt, model.name, thinking_asked(cell.thinking.setting(), model)),
         prompt=prompt,
         model_id=model.model,
         endpoint=endpoint,
         sampling=sampling_of(cell),
         answer_tokens=answer_tokens,
-        thinking_tokens=_thinking_room(cell.thinking, model, answer_tokens),
+        thinking_tokens=thinking_room(cell.thinking, model, answer_tokens),
         price=price_of(model),
-        options=_options(model),
+        options=model_options(model),
         stop_sequences=prompt.stop_sequences if stops is None else stops,
         extra_body=override.extra_body,
     )
@@ -141,7 +141,7 @@ def capabilities_of(model: ModelSpec) -> Capabilities | None:
 _WIRE_TYPES = {"off": "disabled", "budget": "enabled", "adaptive": "adaptive"}
 
 
-def _asked(thinking: Thinking, model: ModelSpec) -> Thinking:
+def thinking_asked(thinking: Thinking, model: ModelSpec) -> Thinking:
     """Ask for the thinking text where a model would leave it out unless asked."""
     known = capabilities_of(model) if thinking.is_on and thinking.display is None else None
     if known is None or known.display_default != "omitted":
@@ -149,7 +149,7 @@ def _asked(thinking: Thinking, model: ModelSpec) -> Thinking:
     return replace(thinking, display="summarized")
 
 
-def _thinking_room(spec: ThinkingSpec, model: ModelSpec, answer_tokens: int) -> int:
+def thinking_room(spec: ThinkingSpec, model: ModelSpec, answer_tokens: int) -> int:
     """Tokens for thinking on top of the answer's: the budget, or enough where the model decides.
 
     Without it an adaptive model would think its answer's room away and be cut off.
@@ -167,7 +167,8 @@ def _thinking_room(spec: ThinkingSpec, model: ModelSpec, answer_tokens: int) -> 
     return room if most is None else max(0, min(room, most - answer_tokens))
 
 
-def _options(model: ModelSpec) -> dict[str, Any]:
+def model_options(model: ModelSpec) -> dict[str, Any]:
+    """Further body fields that a model's requests carry."""
     fields = {"metadata": model.metadata, "service_tier": model.service_tier}
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -11,6 +11,7 @@ from typing import Any
 from evalkit.errors import ConfigError, Problem
 from evalkit.scorers.scorer import Scorer
 from evalkit.scorers.user import plugin_names, scorer_from_file, scorer_from_plugin
+from evalkit.suite.judge_schema import JUDGE
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import ScorerSpec, Suite
 
@@ -63,9 +64,14 @@ def build_scorer(spec: ScorerSpec) -> Scorer:
 
 
 def build_scorers(suite: Suite) -> list[Scorer]:
-    """All scorers of a suite; raises ConfigError with everything that is wrong with them."""
+    """All scorers of a suite but judges, which must be asked.
+
+    Raises ConfigError with everything that is wrong with them.
+    """
     scorers, problems = [], []
     for index, spec in enumerate(suite.scorers):
+        if spec.type == JUDGE:
+            continue
         try:
             scorers.append(_permitted(build_scorer(spec), suite))
         except ValueError as error:
@@ -84,7 +90,7 @@ def _permitted(scorer: Scorer, suite: Suite) -> Scorer:
 
 
 def _unknown(name: str) -> str:
-    known = ["python", *_SCORERS, *plugin_names()]
+    known = ["python", *_SCORERS, JUDGE, *plugin_names()]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"
     return f"no scorer is called '{name}'; {hint}"
@@ -140,6 +146,8 @@ def scorer_problems(loaded: LoadedSuite) -> list[Problem]:
     """Unknown scorers and options, and scorers that need a target nobody gave."""
     problems = []
     for index, spec in enumerate(loaded.suite.scorers):
+        if spec.type == JUDGE:
+            continue
         where = loaded.source.where(("scorers", index))
         try:
             scorer = _permitted(build_scorer(spec), loaded.suite)

@@ -16,6 +16,7 @@ from evalkit.server.backend import Answer, Call
 from evalkit.server.catalogue import Model
 from evalkit.server.examples import example, example_text
 from evalkit.server.tokens import PromptCache, input_tokens, text_tokens
+from evalkit.server.verdicts import verdict, verdict_schema, verdict_text
 
 EFFORT_TOKENS = {"low": 1024, "medium": 4096, "high": 8192, "xhigh": 16384, "max": 32768}
 _SKIPPED = {"low": 0.3, "medium": 0.1}
@@ -77,7 +78,8 @@ class _Saying:
 class Simulated:
     """A backend without a model: everything follows from the seed, the request and the draw.
 
-    A prompt that says "only" gets the bare value, any other a sentence or two that end with it.
+    A prompt that says "only" gets the bare value, any other a sentence or two that end with it; a
+    judge's question gets a verdict.
     """
 
     def __init__(
@@ -134,11 +136,12 @@ class Simulated:
         """What comes after thinking: a forced tool call, else text, as far as there is room."""
         tool = _forced_tool(call.body)
         if tool is not None:
+            said = self._verdict(call, luck)
             block = {
                 "type": "tool_use",
                 "id": f"toolu_01{luck.getrandbits(88):022x}",
                 "name": tool["name"],
-                "input": example(tool.get("input_schema", {}), luck),
+                "input": said or example(tool.get("input_schema", {}), luck),
                 "caller": {"type": "direct"},
             }
             return _Saying(block, min(room, text_tokens(str(block), call.model)), "tool_use")
@@ -155,6 +158,9 @@ class Simulated:
     def _text(self, call: Call, thought: _Thought, luck: random.Random) -> str:
         body = call.body
         form = (body.get("output_config") or {}).get("format")
+        said = self._verdict(call, luck)
+        if said is not None:
+            return verdict_text(said, luck, is_bound=bool(form))
         if form:
             return example_text(form.get("schema", {}), luck)
         prompt, system = _prompt_text(body), _text_of(body.get("system") or "")
@@ -168,6 +174,13 @@ class Simulated:
         if "only" in prompt or "only" in system:
             return value
         return f"{luck.choice(_WORKINGS).format(value)}\n\n{luck.choice(_ENDINGS).format(value)}"
+
+    def _verdict(self, call: Call, luck: random.Random) -> dict[str, Any] | None:
+        """What a judge's question gets; None for any other."""
+        turns = "\n".join(_text_of(message["content"]) for message in call.body["messages"])
+        asked = f"{_text_of(call.body.get('system') or '')}\n{turns}"
+        schema = verdict_schema(call.body, asked)
+        return None if schema is None else verdict(schema, turns, self._book, luck)
 
     def _is_right(
         self, entry: Entry, thought: _Thought, circumstances: str, luck: random.Random

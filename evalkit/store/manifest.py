@@ -19,7 +19,10 @@ Status = Literal["running", "complete", "interrupted", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The content of ``manifest.json``. Times are ISO 8601 UTC; ``totals`` count trials."""
+    """The content of ``manifest.json``. Times are ISO 8601 UTC; ``totals`` count trials.
+
+    ``judges`` has each judge's questions by outcome and what they cost, apart from ``totals``.
+    """
 
     run_id: str
     name: str
@@ -36,6 +39,7 @@ class Manifest:
     status: Status = "running"
     stopped_because: str | None = None
     totals: Mapping[str, Any] = field(default_factory=dict)
+    judges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     format: int = FORMAT
 
 

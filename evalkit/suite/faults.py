@@ -12,6 +12,13 @@ from pydantic_core import ErrorDetails
 
 from evalkit.errors import Problem
 from evalkit.suite.gate_schema import NotifySpec, RuleSpec
+from evalkit.suite.judge_schema import (
+    CriterionSpec,
+    JudgePromptSpec,
+    JudgeSpec,
+    PairwiseSpec,
+    ScaleSpec,
+)
 from evalkit.suite.matrix_schema import ExcludeSpec, IncludeSpec, OverrideSpec, ThinkingSpec
 from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec, SampleSpec
 from evalkit.suite.schema import (
@@ -40,7 +47,11 @@ def _secrets(data: Any, address: Address) -> list[tuple[Address, str]]:
         in_headers = bool(address) and address[-1] == "headers"
         for key, value in data.items():
             name = str(key).lower().replace("-", "_")
-            at_model = address == () or (address[0] == "models" and len(address) == 2)
+            at_model = (
+                address == ()
+                or (address[0] == "models" and len(address) == 2)
+                or (address[0] == "scorers" and "model" in address[1:4])
+            )
             is_secret = (at_model and name in _SECRET_KEYS) or (
                 in_headers and str(key).lower() in _SECRET_HEADERS
             )
@@ -62,10 +73,16 @@ def validate(data: dict[str, Any], source: SourceMap) -> tuple[Suite | None, lis
     try:
         return Suite.model_validate(data), []
     except ValidationError as error:
-        by_address: dict[Address, list[ErrorDetails]] = {}
-        for detail in error.errors(include_url=False):
-            by_address.setdefault(_address(detail), []).append(detail)
-    return None, [
+        return None, problems_of(error, source)
+
+
+def problems_of(error: ValidationError, source: SourceMap, below: Address = ()) -> list[Problem]:
+    """A problem for each fault, each told once; ``below`` is where in the file the data stands."""
+    by_address: dict[Address, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        detail["loc"] = (*below, *detail["loc"])
+        by_address.setdefault(_address(detail), []).append(detail)
+    return [
         Problem(source.where(address), message)
         for address, details in by_address.items()
         if address[-1:] != ("api_key",)  # told already, in better words
@@ -86,7 +103,8 @@ def _address(detail: ErrorDetails) -> Address:
 
 def _is_pydantics(part: str | int) -> bool:
     return isinstance(part, str) and (
-        part in ("[key]", "int", "float", "str") or part.startswith(("constrained-", "literal["))
+        part in ("[key]", "int", "float", "str", "ModelSpec")
+        or part.startswith(("constrained-", "literal["))
     )
 
 
@@ -200,6 +218,13 @@ _INSIDE: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("matrix", "include", "*"): IncludeSpec,
     ("matrix", "include", "*", "thinking"): ThinkingSpec,
     ("overrides", "*"): OverrideSpec,
+    # The options of a judge; those of other scorers are checked where the scorer is built.
+    ("scorers", "*"): JudgeSpec,
+    ("scorers", "*", "model", "*"): ModelSpec,
+    ("scorers", "*", "scale"): ScaleSpec,
+    ("scorers", "*", "criteria", "*"): CriterionSpec,
+    ("scorers", "*", "pairwise"): PairwiseSpec,
+    ("scorers", "*", "prompt"): JudgePromptSpec,
     ("gate", "rules", "*"): RuleSpec,
     ("gate", "notify", "*"): NotifySpec,
 }

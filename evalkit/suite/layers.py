@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,18 @@ def anchor_paths(data: dict[str, Any], folder: Path) -> None:
     scorers = data.get("scorers")
     for scorer in scorers if isinstance(scorers, list) else [scorers]:
         _anchor(scorer, "python", folder)
+        for section in _judge_files(scorer):
+            _anchor(section, "file", folder)
+
+
+def _judge_files(scorer: Any) -> Iterator[Any]:
+    """Where a judge may name a file."""
+    if isinstance(scorer, dict):
+        yield scorer.get("rubric")
+        prompt = scorer.get("prompt")
+        yield prompt
+        if isinstance(prompt, dict):
+            yield from (prompt.get("system"), prompt.get("user"))
 
 
 def _anchor(section: Any, key: str, folder: Path) -> None:

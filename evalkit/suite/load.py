@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalkit.errors import ConfigError
 from evalkit.suite.faults import find_secrets, validate
+from evalkit.suite.judge_files import read_judges
 from evalkit.suite.layers import read_layers
 from evalkit.suite.overrides import apply_overrides
 from evalkit.suite.prompt_files import read_prompts
@@ -43,6 +44,8 @@ def load_suite(
     problems += faults
     if suite is not None:
         suite, faults = read_prompts(suite, source, path.parent)
+        problems += faults
+        suite, faults = read_judges(suite, source)
         problems += faults
     if problems or suite is None:
         raise ConfigError(problems, f"Nothing was sent. Mend {source.path} and run again.")

@@ -1,0 +1,141 @@
+"""What a judge is to be asked about the answers of a run, answer by answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from evalkit.messages.request import encode_request, request_digest
+from evalkit.pipeline.judges import REPAIR, Bench, Seat
+from evalkit.pipeline.rivals import COLUMNS, Rivals, load_rivals
+from evalkit.plan.matrix import PlannedVariant
+from evalkit.plan.trials import trial_key
+from evalkit.scorers.judge import Matter, Order
+from evalkit.store.runs import RunFolder
+from evalkit.tables import response_of
+from evalkit.types import Case, Request, Response, Score, Trial
+
+_BATCH_ROWS = 2_000
+_ORDERS: Mapping[str, Order] = {"": "alone", "-first": "first", "-second": "second"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An outcome of the run; ``response`` is None where no answer came."""
+
+    trial_key: str
+    variant: str
+    sample: int
+    case: Case
+    response: Response | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about an answer, as a trial of its own; equal questions are one trial."""
+
+    trial: Trial
+    seat: Seat
+    suffix: str
+
+    @property
+    def order(self) -> Order:
+        """Where the answer stands beside its rival."""
+        return _ORDERS[self.suffix]
+
+
+class Docket:
+    """The questions of one judge about one run.
+
+    Raises UsageError for rivals that are not there.
+    """
+
+    def __init__(self, folder: RunFolder, bench: Bench, variants: Sequence[PlannedVariant]) -> None:
+        self.bench = bench
+        self._folder = folder
+        self._variants = {planned.variant.key: planned for planned in variants}
+        self._cases = {case.id: case for case in folder.cases()}
+        pairwise = bench.spec.pairwise
+        self._rivals = load_rivals(pairwise, folder) if pairwise else None
+        # All samples of a case were asked the same.
+        self._task = lru_cache(maxsize=256)(self._render_task)
+
+    def answers(self) -> Iterator[Answer]:
+        """Every outcome of the run in the order it is stored in."""
+        for table in self._folder.outcomes(["trial_key", *COLUMNS]):
+            for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+                for row in batch.to_pylist():
+                    yield Answer(
+                        row["trial_key"],
+                        row["variant_key"],
+                        row["sample"],
+                        self._cases[row["case_id"]],
+                        response_of(row) if row["status"] == "ok" else None,
+                    )
+
+    def settled(self, answer: Answer) -> Score | None:
+        """The score of an answer that needs no judge; None where one must be asked."""
+        name = self.bench.name
+        if answer.response is None:
+            return Score(name, None, reason="no answer came")
+        if self._rivals is None:
+            return None
+        rival = self._rival(answer, self._rivals)
+        if rival is None:
+            told = f"{self._rivals.name} has no answer to this case to compare with"
+            return Score(name, None, reason=told)
+        mine = answer.response
+        if (rival.text, rival.tool_calls) == (mine.text, mine.tool_calls):
+            return Score(name, 0.5, "as good", f"the same answer as that of {self._rivals.name}")
+        return None
+
+    def questions(self, answer: Answer) -> Iterator[Question]:
+        """Every question about an answer that is not settled. Raises TemplateError."""
+        if answer.response is None:
+            return
+        rival = self._rival(answer, self._rivals) if self._rivals else None
+        task = self._task(answer.variant, answer.case.id)
+        for suffix in self.bench.suffixes:
+            matter = Matter(answer.case, task, answer.response, rival, _ORDERS[suffix])
+            for seat in self.bench.seats:
+                key = seat.variant(self.bench.name, suffix).key
+                request = self.bench.judge.question(matter, seat.way, key)
+                digest = request_digest(encode_request(request, seat.endpoint))
+                for vote in range(self.bench.spec.votes):
+                    trial = self._trial(request, digest, seat, suffix, vote, answer.case)
+                    yield Question(trial, seat, suffix)
+
+    def repair(self, question: Question, verdict: Response, problem: str) -> Trial:
+        """The trial that asks once more for a verdict which could not be read."""
+        request = self.bench.judge.repair(question.trial.request, verdict, problem)
+        digest = request_digest(encode_request(request, question.seat.endpoint))
+        suffix = f"{question.suffix}{REPAIR}"
+        case = question.trial.case
+        assert case is not None
+        return self._trial(request, digest, question.seat, suffix, question.trial.sample, case)
+
+    def _trial(
+        self, request: Request, digest: str, seat: Seat, suffix: str, vote: int, case: Case
+    ) -> Trial:
+        variant = seat.variant(self.bench.name, suffix)
+        key = trial_key(case.id, variant.key, digest, vote)
+        return Trial(key, case.id, variant, vote, request, digest, case)
+
+    def _rival(self, answer: Answer, rivals: Rivals) -> Response | None:
+        return rivals.find(answer.variant, answer.case.id, answer.sample)
+
+    def _render_task(self, variant: str, case_id: str) -> str:
+        """What was asked, as the suite wants it told or as it was sent.
+
+        Of two answers to be compared the system prompts may differ: they are left out.
+        """
+        case = self._cases[case_id]
+        if self.bench.task is not None:
+            return self.bench.task.render({**case.inputs, "target": case.target}).strip()
+        turns = self._variants[variant].prompt.render(case).turns()
+        if self._rivals is not None:
+            turns = [turn for turn in turns if turn[0] != "system"]
+        if len(turns) == 1:
+            return turns[0][1]
+        return "\n\n".join(f"[{role}]\n{text}" for role, text in turns)

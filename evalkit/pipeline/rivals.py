@@ -1,0 +1,94 @@
+"""Whose answers a pairwise judge compares with: a variant of this run, or another stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.errors import EvalkitError, UsageError
+from evalkit.store.runs import RunFolder, find_run
+from evalkit.suite.judge_schema import PairwiseSpec
+from evalkit.tables import response_of
+from evalkit.types import Response
+
+COLUMNS = [
+    "case_id",
+    "variant_key",
+    "sample",
+    "status",
+    "text",
+    "thinking_text",
+    "stop_reason",
+    "tool_calls",
+    "input_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "elapsed_s",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Answers by variant, case and sample; ``name`` is what they are called when one is missing.
+
+    ``variant`` is the one variant they all come from; None: each answer meets its own variant's.
+    """
+
+    name: str
+    variant: str | None
+    answers: Mapping[tuple[str, str, int], Response] = field(default_factory=dict)
+    samples: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def find(self, variant: str, case_id: str, sample: int) -> Response | None:
+        """The rival of an answer: of the same sample, or going round where there are fewer."""
+        of = self.variant or variant
+        count = self.samples.get((of, case_id), 0)
+        return self.answers.get((of, case_id, sample % count)) if count else None
+
+
+def load_rivals(spec: PairwiseSpec, folder: RunFolder) -> Rivals:
+    """The rivals that a judge of the run in ``folder`` names.
+
+    A stored run is looked for beside this one. Raises UsageError where there is no such run or it
+    has no such variant, StoreError for a damaged one.
+    """
+    where = folder if spec.run is None else _stored(spec.run, folder)
+    answers: dict[tuple[str, str, int], Response] = {}
+    found: dict[tuple[str, str], list[int]] = {}
+    variants: set[str] = set()
+    for row in _rows(where):
+        variants.add(row["variant_key"])
+        if row["status"] != "ok" or spec.variant not in (None, row["variant_key"]):
+            continue
+        place = (row["variant_key"], row["case_id"])
+        found.setdefault(place, []).append(row["sample"])
+        answers[(*place, row["sample"])] = response_of(row)
+    if spec.run is not None and spec.variant is not None and spec.variant not in variants:
+        raise UsageError(
+            f"{where.path} has no variant '{spec.variant}' to compare with",
+            f"It has: {', '.join(sorted(variants)[:8])}",
+        )
+    # Samples are counted through, so that one that failed leaves no gap.
+    dense = {
+        (*place, number): answers[(*place, sample)]
+        for place, samples in found.items()
+        for number, sample in enumerate(sorted(samples))
+    }
+    name = spec.variant or f"the run {spec.run}"
+    return Rivals(name, spec.variant, dense, {place: len(one) for place, one in found.items()})
+
+
+def _stored(reference: str, folder: RunFolder) -> RunFolder:
+    runs = folder.path.parent.parent
+    try:
+        found = find_run(reference, runs)
+    except EvalkitError as error:
+        raise UsageError(f"the judge's rival: {error.message}", error.hint) from error
+    return found
+
+
+def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
+    for table in folder.outcomes(COLUMNS):
+        for batch in table.to_batches(max_chunksize=2_000):
+            yield from batch.to_pylist()

@@ -1,0 +1,107 @@
+"""Verdicts in a run folder: ``judges/<name>/`` is a store of its own, with journal and parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from evalkit.errors import StoreError
+from evalkit.store.parts import key_digests
+from evalkit.store.runs import RunFolder
+from evalkit.tables import response_of
+from evalkit.types import Failure, Outcome
+
+FOLDER = "judges"
+_COLUMNS = [
+    "trial_key",
+    "status",
+    "text",
+    "thinking_text",
+    "stop_reason",
+    "tool_calls",
+    "input_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "elapsed_s",
+    "cost_usd",
+    "error_kind",
+    "error_message",
+]
+
+
+def judge_store(folder: RunFolder, name: str) -> RunFolder:
+    """Where a judge's verdicts on a run are; nothing need be there yet."""
+    return RunFolder(folder.path / FOLDER / name)
+
+
+def make_judge_store(folder: RunFolder, name: str) -> RunFolder:
+    """The store, its folder made; raises StoreError."""
+    store = judge_store(folder, name)
+    try:
+        store.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{store.path}: cannot be written: {error.strerror or error}",
+            "Check free space and permissions of the folder.",
+        ) from error
+    return store
+
+
+def judge_stores(folder: RunFolder) -> list[Path]:
+    """Every judge's store that a run has, also of judges its suite no longer names."""
+    root = folder.path / FOLDER
+    return sorted(path for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
+
+
+class Verdicts:
+    """What a judge has said so far, found by the question's key."""
+
+    def __init__(self, store: RunFolder) -> None:
+        table = store.responses(_COLUMNS).combine_chunks()
+        digests = key_digests(table["trial_key"]) if table.num_rows else np.empty(0, "S16")
+        self._order = np.argsort(digests)
+        self._sorted = digests[self._order]
+        # Rows are looked up one by one: flat columns are far quicker at that than a table.
+        self._columns: dict[str, pa.Array] = {
+            name: _flat(table[name]) for name in table.column_names
+        }
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def find(self, key: str) -> Outcome | None:
+        """The verdict on a question or why none came; None if it was not asked."""
+        at = self._place(key_digest(key))
+        if at is None:
+            return None
+        row: dict[str, Any] = {name: column[at].as_py() for name, column in self._columns.items()}
+        if row["status"] == "ok":
+            return response_of(row)
+        return Failure(row["error_kind"] or "unknown", row["error_message"] or "")
+
+    def status(self, digest: bytes) -> str | None:
+        """``ok`` or ``failed`` for the digest of a question's key; None if it was not asked."""
+        at = self._place(digest)
+        status: str | None = None if at is None else self._columns["status"][at].as_py()
+        return status
+
+    def _place(self, digest: bytes) -> int | None:
+        # By way of an array, which drops trailing zero bytes as those of the table were dropped.
+        wanted = np.frombuffer(digest, dtype="S16")[0]
+        place = int(np.searchsorted(self._sorted, wanted))
+        if place >= len(self._sorted) or self._sorted[place] != wanted:
+            return None
+        return int(self._order[place])
+
+
+def key_digest(key: str) -> bytes:
+    """The 16 bytes of a trial's key."""
+    return bytes.fromhex(key.removeprefix("b2:"))
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
