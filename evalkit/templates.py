@@ -1,20 +1,18 @@
-"""Strict, sandboxed Jinja for prompts, target expressions and filters of rows.
+"""Templates of prompts and targets, and filters of rows: compiled once, filled in for each.
 
 A row's value is only ever data: it is substituted, never compiled. An unknown variable is an
-error, not an empty string. Beside Jinja's own filters there are ``json`` (as text, without HTML
-escapes; ``json(2)`` indents) and ``truncate_tokens(n)`` (the beginning, about n tokens of it).
+error, not an empty string.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+import difflib
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jinja2 import (
-    BaseLoader,
     Environment,
-    StrictUndefined,
     TemplateNotFound,
     TemplateSyntaxError,
     UndefinedError,
@@ -22,67 +20,20 @@ from jinja2 import (
     nodes,
 )
 from jinja2 import TemplateError as JinjaError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evalkit.errors import TemplateError
+from evalkit.jinja import PromptEnvironment
 
-# English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
-BYTES_PER_TOKEN = 3.5
 _RENDERING = (
     JinjaError,
     ArithmeticError,
     AttributeError,
     LookupError,
+    MemoryError,
+    RecursionError,
     TypeError,
     ValueError,
 )
-
-
-def as_json(value: Any, indent: int | None = None) -> str:
-    """A value as JSON text, for a prompt: no escapes but JSON's own."""
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
-
-
-def truncate_tokens(text: object, tokens: int, end: str = "…") -> str:
-    """The beginning of a text, about ``tokens`` long by estimate, cut between words."""
-    whole = str(text)
-    encoded = whole.encode("utf-8", "replace")
-    room = int(tokens * BYTES_PER_TOKEN)
-    if len(encoded) <= room:
-        return whole
-    cut = encoded[:room].decode("utf-8", "ignore")
-    words, space, _ = cut.rpartition(" ")
-    return f"{words if space else cut}{end}"
-
-
-class _Library(BaseLoader):
-    """The texts a template may include, by name; there is no way from here to a file."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
-
-    def get_source(
-        self, environment: Environment, template: str
-    ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        if template not in self._texts:
-            raise TemplateNotFound(template)
-        text = self._texts[template]
-        # Jinja drops a template's last line end; an included file keeps it, as its lines are meant.
-        return (f"{text}\n" if text.endswith("\n") else text), template, None
-
-
-def _environment(texts: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        autoescape=False,
-        loader=_Library(texts),
-        # A tag on a line of its own leaves no empty line in the prompt.
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["json"] = as_json
-    environment.filters["truncate_tokens"] = truncate_tokens
-    return environment
 
 
 class Template:
@@ -104,13 +55,13 @@ class Template:
         self._origin = origin
         self._file = origin or f"<{where}>"
         self._library = library or {}
-        environment = _environment(self._library)
+        environment = PromptEnvironment(self._library)
         try:
             code = environment.compile(source, self._file, self._file)
             self.variables = frozenset(_variables(environment, source, self._library))
         except TemplateSyntaxError as error:
             raise TemplateError(
-                f"{self._at(error.name, error.lineno)}: {error.message}",
+                f"{self._at(error.name, error.lineno)}: {_syntax(error, environment)}",
                 "Check the braces; text that is no template goes into {% raw %} … {% endraw %}.",
             ) from error
         self._compiled = environment.template_class.from_code(
@@ -134,7 +85,7 @@ class Template:
             raise TemplateError(f"{self._place(error)}: includes no file {error.name}") from error
         except _RENDERING as error:
             # A filter or method met a value it cannot take: the row's fault or the template's.
-            raise TemplateError(f"{self._place(error)}: {type(error).__name__}: {error}") from error
+            raise TemplateError(f"{self._place(error)}: {_reason(error)}") from error
 
     def _place(self, error: BaseException) -> str:
         """Where rendering failed: the innermost template line of the traceback."""
@@ -160,13 +111,14 @@ class Expression:
 
     def __init__(self, source: str, where: str) -> None:
         self.where = where
-        environment = _environment({})
+        environment = PromptEnvironment({})
         try:
             self._compiled = environment.compile_expression(source, undefined_to_none=False)
             tree = environment.parse("{{ (" + source + ") }}")
         except TemplateSyntaxError as error:
             raise TemplateError(
-                f"{where}: {error.message}", "For example: level == 'hard' and question|length < 80"
+                f"{where}: {_syntax(error, environment)}",
+                "For example: level == 'hard' and question|length < 80",
             ) from error
         self.variables = frozenset(meta.find_undeclared_variables(tree))
 
@@ -181,9 +133,31 @@ class Expression:
             ) from error
         except _RENDERING as error:
             raise TemplateError(
-                f"{self.where}: {type(error).__name__}: {error}",
+                f"{self.where}: {_reason(error)}",
                 "Cells of CSV files are text: write score|float > 0.5.",
             ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Why a template could not be filled in; Python's own errors say of which kind they are."""
+    if isinstance(error, RecursionError):
+        return "a macro or an include leads back to itself without end"
+    if isinstance(error, JinjaError | MemoryError):
+        return str(error) or "needs more memory than there is"
+    return f"{type(error).__name__}: {error}"
+
+
+def _syntax(error: TemplateSyntaxError, environment: Environment) -> str:
+    """What Jinja says, with the name that may have been meant."""
+    message = error.message or "does not compile"
+    unknown = re.match(r"No (filter|test) named '(.*)'", message)
+    if unknown is None:
+        return message
+    known = environment.filters if unknown[1] == "filter" else environment.tests
+    near = difflib.get_close_matches(unknown[2], known, n=1)
+    return f"no {unknown[1]} is called '{unknown[2]}'" + (
+        f"; did you mean '{near[0]}'?" if near else ""
+    )
 
 
 def _variables(

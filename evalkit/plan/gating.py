@@ -1,4 +1,4 @@
-"""What in a suite's gate and report means nothing: scorers, tags and variants that are not there."""
+"""What a suite's gate and report name that is not there: scorers, tags, variants."""
 
 from __future__ import annotations
 

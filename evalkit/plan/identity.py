@@ -39,7 +39,7 @@ class SeenIds:
     """
 
     def __init__(self) -> None:
-        self._recent: dict[int, tuple[str, Row]] = {}
+        self._recent: dict[int, tuple[str, int]] = {}
         self._hashes: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._numbers: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
@@ -48,14 +48,17 @@ class SeenIds:
         digest = hash(case_id)
         twin = self._recent.get(digest)
         if twin is not None:
-            raise _double(case_id, row, twin[1].number)
-        self._recent[digest] = (case_id, row)
+            raise _double(case_id, row, twin[1])
+        self._recent[digest] = (case_id, row.number)
         if len(self._recent) >= _BATCH:
-            self.settle()
+            self.settle(row)
 
-    def settle(self) -> None:
-        """Compare what was not yet compared; raises DatasetError like :meth:`add`."""
-        if not self._recent:
+    def settle(self, last: Row | None) -> None:
+        """Compare what was not yet compared; raises DatasetError like :meth:`add`.
+
+        ``last`` is the row added last, which knows the file (None: there was none).
+        """
+        if not self._recent or last is None:
             return
         fresh = np.fromiter(self._recent, np.int64, len(self._recent))
         if len(self._hashes):
@@ -63,9 +66,10 @@ class SeenIds:
             places[places == len(self._hashes)] = 0
             twins = np.flatnonzero(self._hashes[places] == fresh)
             if len(twins):
-                case_id, row = self._recent[int(fresh[twins[0]])]
-                raise _double(case_id, row, int(self._numbers[places[twins[0]]]))
-        numbers = np.array([row.number for _, row in self._recent.values()], np.int64)
+                case_id, number = self._recent[int(fresh[twins[0]])]
+                first = int(self._numbers[places[twins[0]]])
+                raise _double(case_id, last._replace(number=number), first)
+        numbers = np.fromiter((number for _, number in self._recent.values()), np.int64, len(fresh))
         hashes = np.concatenate([self._hashes, fresh])
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._numbers = hashes[order], np.concatenate([self._numbers, numbers])[order]

@@ -38,14 +38,13 @@ def select_rows(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
 
 def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
     seen = SeenIds()
-    kept = 0
+    row = None
     for row in rows:
-        kept += 1
         name = case_id(row, spec.id)
         seen.add(name, row)
         yield name, row
-    seen.settle()
-    if not kept:
+    seen.settle(row)
+    if row is None:
         why = "the filter leaves no row" if spec.filter else "the dataset has no rows"
         raise DatasetError(why, f"Check dataset.{'filter' if spec.filter else 'path'}.")
 

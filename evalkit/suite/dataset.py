@@ -31,6 +31,7 @@ _SUFFIXES = {
 }
 _PACKED = (".gz", ".zst")
 _TEXTS = (".txt", ".md")
+_PAGES_BYTES = 1 << 16
 
 
 def read_rows(spec: RowsSpec | Path) -> Iterator[Row]:
@@ -94,7 +95,8 @@ def _read_parquet(source: Source) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(source.path) as file:
+        # Pages are read as they are needed; by default whole row groups would be.
+        with pq.ParquetFile(source.path, buffer_size=_PAGES_BYTES, pre_buffer=False) as file:
             number = 0
             for batch in file.iter_batches(batch_size=1024):
                 for value in batch.to_pylist():

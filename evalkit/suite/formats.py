@@ -73,10 +73,10 @@ def _json_line(line: str, file: str, number: int) -> dict[str, Any]:
 
 def _is_flat(row: dict[str, Any]) -> bool:
     """Whether a row holds texts, flags and small integers only, as most do."""
-    return all(type(value) in _FLAT for value in row.values())
+    return _FLAT.issuperset(map(type, row.values()))
 
 
-_FLAT = (str, int, bool, type(None))
+_FLAT = frozenset({str, int, bool, type(None)})
 
 
 def read_json(source: Source) -> Iterator[Row]:

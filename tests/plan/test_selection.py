@@ -92,13 +92,14 @@ def test_a_double_id_is_found_wherever_it_is(monkeypatch, batch):
 @given(st.lists(st.integers(0, 40)), st.integers(1, 8))
 def test_ids_are_double_exactly_when_a_set_says_so(numbers, batch):
     seen = SeenIds()
-    is_double = False
+    is_double, row = False, None
     try:
         for place, number in enumerate(numbers, 1):
-            seen.add(str(number), Row("d", place, {}))
+            row = Row("d", place, {})
+            seen.add(str(number), row)
             if place % batch == 0:
-                seen.settle()
-        seen.settle()
+                seen.settle(row)
+        seen.settle(row)
     except DatasetError:
         is_double = True
     assert is_double == (len(set(numbers)) < len(numbers))
