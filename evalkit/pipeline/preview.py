@@ -10,7 +10,7 @@ from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.cases import CaseMaker
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
-from evalkit.plan.selection import select_rows
+from evalkit.plan.selection import Selection
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.load import LoadedSuite
 from evalkit.types import Case
@@ -44,17 +44,14 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
     maker = CaseMaker(suite.dataset, target_for(suite))
     tags = TagCheck(loaded)
     first: list[Case] = []
-    n_cases = 0
-    for case_id, row in select_rows(read_rows(suite.dataset), suite.dataset):
-        n_cases += 1
-        if n_cases > CHECKED_CASES:
-            continue
+    selection = Selection(read_rows(suite.dataset), suite.dataset)
+    for case_id, row in selection.first(CHECKED_CASES):
         case = maker.case(case_id, row)
         tags.note(case)
         for prompt in prompts.values():
             prompt.render(case)
         if len(first) < PROBE_CASES:
             first.append(case)
-    if n_cases <= CHECKED_CASES:
+    if selection.total <= CHECKED_CASES:
         tags.settle()
-    return Preview(variants, n_cases, first, suite.samples)
+    return Preview(variants, selection.total, first, suite.samples)

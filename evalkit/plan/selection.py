@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -21,19 +21,44 @@ Identified = tuple[str, Row]
 
 
 def select_rows(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
+    """The rows a dataset spec asks for, each with its case id; see :class:`Selection`."""
+    return Selection(rows, spec).first()
+
+
+class Selection:
     """The rows a dataset spec asks for, each with its case id.
 
-    Without sample and shuffle nothing is held; with them, rows wait in a temporary file. Raises
-    DatasetError for an id that is empty or comes twice and for a dataset without rows,
-    TemplateError for a filter that cannot be applied.
+    Without sample and shuffle nothing is held; with them, rows wait in a temporary file. ``total``
+    is how many there are, once they have been gone through.
     """
-    if spec.sample is None and spec.shuffle is None:
-        yield from _identified(islice(_filtered(rows, spec.filter), spec.limit), spec)
-        return
-    with Spool() as spool:
-        order = _order(_identified(_filtered(rows, spec.filter), spec), spec, spool)
-        for name, *row in spool.read(order[: spec.limit].tolist()):
-            yield name, Row(*row)
+
+    def __init__(self, rows: Iterable[Row], spec: DatasetSpec) -> None:
+        self._rows = rows
+        self._spec = spec
+        self.total = 0
+
+    def first(self, most: int | None = None) -> Iterator[Identified]:
+        """The first ``most`` rows (default: all); further ones are checked and counted.
+
+        Raises DatasetError for an id that is empty or comes twice and for a dataset without rows,
+        TemplateError for a filter that cannot be applied.
+        """
+        spec = self._spec
+        kept = _filtered(self._rows, spec.filter)
+        if spec.sample is not None or spec.shuffle is not None:
+            yield from self._drawn(_identified(kept, spec), most)
+            return
+        for number, pair in enumerate(_identified(islice(kept, spec.limit), spec), 1):
+            self.total = number
+            if most is None or number <= most:
+                yield pair
+
+    def _drawn(self, rows: Iterator[Identified], most: int | None) -> Iterator[Identified]:
+        with Spool() as spool:
+            order = _order(rows, self._spec, spool)[: self._spec.limit]
+            self.total = len(order)
+            for name, *row in spool.read(order[:most].tolist()):
+                yield name, Row(*row)
 
 
 def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
@@ -67,13 +92,15 @@ def _order(rows: Iterator[Identified], spec: DatasetSpec, spool: Spool) -> npt.N
     """Set the rows aside; the places of those that stay, in the order they are wanted in."""
     sample, strata = spec.sample, _Strata(spec.sample)
     draws, turns = array("Q"), array("Q")
+    draw = _ranking(f"sample {sample.seed if sample else 0}")
+    turn = _ranking(f"shuffle {spec.shuffle}")
     for name, row in rows:
         spool.add((name, *row))
         if sample is not None:
             strata.note(row)
-            draws.append(_rank(name, f"sample {sample.seed}"))
+            draws.append(draw(name))
         if spec.shuffle is not None:
-            turns.append(_rank(name, f"shuffle {spec.shuffle}"))
+            turns.append(turn(name))
     stays = np.arange(len(spool), dtype=np.int64)
     if sample is not None:
         stays = strata.draw(np.array(draws, np.uint64), sample.size)
@@ -82,10 +109,16 @@ def _order(rows: Iterator[Identified], spec: DatasetSpec, spool: Spool) -> npt.N
     return stays
 
 
-def _rank(case_id: str, salt: str) -> int:
-    """A number that follows from the case and the seed, whatever the other rows are."""
-    text = f"{salt}:{case_id}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+def _ranking(salt: str) -> Callable[[str], int]:
+    """Numbers that follow from a case and the seed, whatever the other rows are."""
+    salted = hashlib.blake2b(f"{salt}:".encode(), digest_size=8)
+
+    def rank(case_id: str) -> int:
+        digest = salted.copy()
+        digest.update(case_id.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(digest.digest())
+
+    return rank
 
 
 class _Strata:

@@ -2,9 +2,9 @@
 
     python tests/benchmarks/suite.py [--rows 1000000] [--format jsonl]
 
-Each way of choosing rows is one ``evalkit plan`` in a process of its own; seconds are wall time
-and CPU, memory is its largest resident set, read by wait4. Exits with 1 if a plan takes more than
-20 s or 300 MB.
+Each format and way of choosing rows is one ``evalkit plan`` in a process of its own; seconds are
+wall time and CPU, memory is its largest resident set, read by wait4. Exits with 1 if a plan takes
+more than 20 s or 300 MB.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from pyarrow import json as arrow_json
+from pyarrow import parquet
+
+FORMATS = ["jsonl", "csv", "parquet"]
 MOST_S, MOST_MB = 20.0, 300.0
 WORDS = ["apple", "river", "stone", "seven", "market", "train", "garden", "bottle", "window"]
 SUITE = """\
@@ -32,12 +36,17 @@ WAYS = {
     "every row, ids from a column": [],
     "every row, ids by content": ["dataset.id=null"],
     "filtered": ["dataset.filter=topic != 'apple'"],
+    "shuffled": ["dataset.shuffle=1"],
     "a stratified sample of 1,000": ["dataset.sample={size: 1000, by: topic}"],
 }
 
 
 def write_rows(path: Path, count: int) -> None:
     """Rows of about 250 bytes, the same every time."""
+    if path.suffix == ".parquet":
+        write_rows(path.with_suffix(".jsonl"), count)
+        parquet.write_table(arrow_json.read_json(path.with_suffix(".jsonl")), path)
+        return
     luck = random.Random(0)
     with path.open("w", encoding="utf-8") as file:
         if path.suffix == ".csv":
@@ -74,19 +83,25 @@ def main() -> int:
     """Write the rows, plan them in every way, print a line each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--format", choices=["jsonl", "csv"], default="jsonl")
+    parser.add_argument("--format", choices=FORMATS, help="default: each")
     options = parser.parse_args()
+    formats = [options.format] if options.format else FORMATS
+    return 0 if all([measure(kind, options.rows) for kind in formats]) else 1
+
+
+def measure(kind: str, rows: int) -> bool:
+    """Plan rows of one format in every way, a line each; whether all kept the bounds."""
     is_fine = True
     with tempfile.TemporaryDirectory(prefix="evalkit-bench-") as name:
         folder = Path(name)
-        write_rows(folder / f"rows.{options.format}", options.rows)
-        (folder / "suite.yaml").write_text(SUITE.replace("FORMAT", options.format))
+        write_rows(folder / f"rows.{kind}", rows)
+        (folder / "suite.yaml").write_text(SUITE.replace("FORMAT", kind))
         for way, overrides in WAYS.items():
             seconds, cpu_s, megabytes, first = plan(folder, overrides)
             figures = f"{seconds:6.1f} s {cpu_s:6.1f} s CPU {megabytes:6.0f} MB"
-            print(f"{way:32} {figures}   {first}", flush=True)
+            print(f"{kind:8} {way:30} {figures}   {first}", flush=True)
             is_fine &= seconds <= MOST_S and megabytes <= MOST_MB
-    return 0 if is_fine else 1
+    return is_fine
 
 
 if __name__ == "__main__":
