@@ -86,7 +86,8 @@ def main() -> int:
     parser.add_argument("--format", choices=FORMATS, help="default: each")
     options = parser.parse_args()
     formats = [options.format] if options.format else FORMATS
-    return 0 if all([measure(kind, options.rows) for kind in formats]) else 1
+    kept = [measure(kind, options.rows) for kind in formats]
+    return 0 if all(kept) else 1
 
 
 def measure(kind: str, rows: int) -> bool:
