@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from evalkit.analysis.comparison import compare
 from evalkit.analysis.curve import thinking_curves
 from evalkit.analysis.evidence import MAX_MISSING, gather
-from evalkit.analysis.judging import judge_checks
+from evalkit.analysis.judging import corrected_difference, judge_checks
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import case_scores, grade
@@ -40,6 +41,11 @@ def analyse(trials: Trials, options: Options) -> Analysis:
     lead = scored[leading] if leading is not None else None
     evidence = gather(trials, lead.graded, lead.cases, chosen) if lead else []
     comparisons = compare(trials, leading, evidence, options) if leading else ()
+    if lead is not None and trials.labels is not None:
+        comparisons = tuple(
+            replace(one, corrected=corrected_difference(trials, lead.cases, match, options))
+            for one, match in zip(comparisons, chosen, strict=True)
+        )
     return Analysis(
         scorers=trials.scorers,
         leading_scorer=leading,

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from evalkit.analysis.confounds import confounds
 from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS, Evidence
 from evalkit.analysis.options import Options
 from evalkit.analysis.results import Comparison, Verdict
 from evalkit.analysis.trials import Trials
-from evalkit.analysis.wording import as_percent, counted
+from evalkit.analysis.wording import as_percent, counted, in_points
+from evalkit.stats.arrays import FloatArray
 from evalkit.stats.estimates import Estimate
 from evalkit.stats.multiplicity import holm
 from evalkit.stats.paired import Paired, mcnemar_mid_p
@@ -121,6 +124,7 @@ def _comparison(
         *(() if evidence.is_paired else (_PAIRING_LOST,)),
         *_verdict_notes(evidence, difference, decision, options),
         *_missing_notes(evidence, decision),
+        *_failure_notes(evidence, options),
         *_pairing_notes(evidence),
     )
     return Comparison(
@@ -150,7 +154,16 @@ def _comparison(
         elapsed_s=evidence.elapsed_s,
         cost_usd=evidence.cost_usd,
         confounds=confounded,
+        mean_gain=_mean(np.maximum(evidence.values, 0)),
+        mean_loss=_mean(np.maximum(-evidence.values, 0)),
+        correlation=evidence.correlation,
+        failures=evidence.failures.estimate(options.confidence) if evidence.failures else None,
+        p_failures=evidence.failures.p_value() if evidence.failures else None,
     )
+
+
+def _mean(values: FloatArray) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def _check(evidence: Evidence, seed: int) -> tuple[float | None, str | None]:
@@ -227,6 +240,15 @@ def _missing_notes(evidence: Evidence, decision: _Decision) -> Iterator[str]:
         yield f"fragile: the verdict depends on {counted(missing, 'missing trial')}"
     if sum(evidence.model_errors):
         yield f"{_of_both(evidence.model_errors, 'model error')} counted as 0"
+
+
+def _failure_notes(evidence: Evidence, options: Options) -> Iterator[str]:
+    """That one of the two fails more often, where chance hardly explains it."""
+    paired = evidence.failures
+    if paired is None or paired.units < MIN_UNITS or paired.p_value() >= options.alpha:
+        return
+    which = "more" if paired.value > 0 else "less"
+    yield f"fails {which} often: {in_points(abs(paired.value))} of all trials, not by chance"
 
 
 def _of_both(counts: tuple[int, int], noun: str) -> str:

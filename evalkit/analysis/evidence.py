@@ -33,7 +33,8 @@ class Evidence:
     worst and best for the candidate. Counts are of trials, baseline first. ``noise`` is the part
     of a difference's variance that more samples would remove, ``within`` the variance of one
     sample of both together (None: every case has one sample). ``n_identical`` counts cases on
-    which both hold one stored answer.
+    which both hold one stored answer. ``correlation`` is that of both scores over cases,
+    ``failures`` the difference in the share of failed trials (None: none failed).
     """
 
     match: Match
@@ -51,6 +52,8 @@ class Evidence:
     noise: float | None = None
     within: float | None = None
     n_identical: int = 0
+    correlation: float | None = None
+    failures: Paired | None = None
 
     @property
     def units(self) -> int:
@@ -89,6 +92,9 @@ def gather(
         trials.case_means(np.where(trials.is_answered, trials.numbers[name], np.nan))
         for name in ("elapsed_s", "cost_usd")
     )
+    failed = None
+    if not trials.is_answered.all():
+        failed = trials.case_means((~trials.is_answered).astype(np.float64))
     found: list[Evidence] = []
     for match in matches:
         old, new = match.baseline, match.candidate
@@ -117,6 +123,8 @@ def gather(
                 noise=noise,
                 within=within,
                 n_identical=_identical(trials, new, old),
+                correlation=_correlation(scores.mean[new], scores.mean[old]),
+                failures=None if failed is None else _failures(trials.cases, failed, match),
             )
         )
     return found
@@ -133,6 +141,23 @@ def _unpaired(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Unpa
         clusters = None if cases.clusters is None else cases.clusters[known]
         means.append(mean_estimate(np.clip(scores[known], 0.0, 1.0), clusters))
     return unpaired(*means)
+
+
+def _correlation(candidate: FloatArray, baseline: FloatArray) -> float | None:
+    """Pearson's, over the cases that have both scores; None where one of them does not vary."""
+    both = ~np.isnan(candidate) & ~np.isnan(baseline)
+    one, other = candidate[both], baseline[both]
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(np.clip(np.corrcoef(one, other)[0, 1], -1.0, 1.0))
+
+
+def _failures(cases: Cases, failed: FloatArray, match: Match) -> Paired | None:
+    """The difference in the share of failed trials; None where neither variant has any."""
+    ours, theirs = failed[match.candidate], failed[match.baseline]
+    if np.nansum(ours) == 0 and np.nansum(theirs) == 0:
+        return None
+    return _paired(cases, ours, theirs)
 
 
 def _amount(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Estimate | None:

@@ -8,14 +8,21 @@ from collections.abc import Iterator
 import numpy as np
 
 from evalkit.analysis.evidence import MIN_UNITS
+from evalkit.analysis.matching import Match
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import CaseScores
 from evalkit.analysis.results import JudgeCheck
 from evalkit.analysis.trials import Trials
-from evalkit.stats.agreement import bootstrap_interval, cohen_kappa, gwet_ac1
+from evalkit.stats.agreement import (
+    ac1_of,
+    agreement_interval,
+    cohen_kappa,
+    gwet_ac1,
+    kappa_of,
+)
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate
-from evalkit.stats.labels import corrected_mean
+from evalkit.stats.labels import bounded_difference, bounded_mean, corrected_mean
 
 PASS = 0.5
 """From this grade on, human's or judge's, an answer counts as good in agreement."""
@@ -42,14 +49,36 @@ def judge_checks(
             n_labels=int(both.sum()),
             agreement=mean_estimate((says == is_so).astype(float), confidence=options.confidence),
             kappa=cohen_kappa(says, is_so),
-            kappa_interval=bootstrap_interval(says, is_so, cohen_kappa, seed=seed),
+            kappa_interval=agreement_interval(says, is_so, kappa_of, seed=seed),
             ac1=gwet_ac1(says, is_so),
-            ac1_interval=bootstrap_interval(says, is_so, gwet_ac1, seed=seed),
+            ac1_interval=agreement_interval(says, is_so, ac1_of, seed=seed),
             sensitivity=_share(says[is_so == 1]),
             specificity=_share(1 - says[is_so == 0]),
-            corrected=corrected.mean,
+            corrected=bounded_mean(corrected),
             weight=corrected.weight,
         )
+
+
+def corrected_difference(
+    trials: Trials, scores: CaseScores, match: Match, options: Options
+) -> Estimate | None:
+    """A comparison as humans would have had it, from labels of some answers of both variants.
+
+    None without labels of both on enough cases. One label a case for every variant's answer tells
+    no difference, so that there is none either.
+    """
+    if trials.labels is None:
+        return None
+    new, old = match.candidate, match.baseline
+    judged = scores.mean[new] - scores.mean[old]
+    human = trials.labels[new] - trials.labels[old]
+    both = ~np.isnan(judged) & ~np.isnan(human)
+    if int(both.sum()) < MIN_UNITS or not human[both].any():
+        return None
+    rest = judged[~np.isnan(judged) & np.isnan(human)]
+    return bounded_difference(
+        corrected_mean(human[both], judged[both], rest, confidence=options.confidence)
+    )
 
 
 def _share(hits: IntArray) -> Estimate | None:

@@ -124,7 +124,10 @@ class Comparison:
     many samples of every case would settle it where there are no more cases; ``n_identical`` counts
     the cases on which both hold one and the same stored answer. ``elapsed_s`` (service time) and
     ``cost_usd`` are mean differences an answer, on the same cases; ``confounds`` names what differs
-    besides the axis.
+    besides the axis. ``mean_gain`` and ``mean_loss`` are the positive and the negative part of the
+    difference, ``correlation`` is that of both scores over cases (None where one does not vary).
+    ``failures`` is the difference in the share of failed trials, with its ``p_failures``;
+    ``corrected`` the difference that human labels make of a judge's.
     """
 
     scorer: str
@@ -153,6 +156,12 @@ class Comparison:
     elapsed_s: Estimate | None = None
     cost_usd: Estimate | None = None
     confounds: tuple[str, ...] = ()
+    mean_gain: float | None = None
+    mean_loss: float | None = None
+    correlation: float | None = None
+    failures: Estimate | None = None
+    p_failures: float | None = None
+    corrected: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)

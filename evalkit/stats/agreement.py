@@ -11,26 +11,66 @@ from collections.abc import Callable
 import numpy as np
 
 from evalkit.stats.arrays import FloatArray, IntArray
+from evalkit.stats.bootstrap import bca_limits
 
 DRAWS = 2_000
+
+TableStatistic = Callable[[FloatArray], FloatArray]
+"""Tables of two raters' ratings in the last two axes in, one agreement each out (nan: none)."""
+
+
+def rating_table(first: IntArray, second: IntArray) -> FloatArray:
+    """How often which rating of one rater met which of the other; a row and a column a kind."""
+    kinds = np.union1d(first, second)
+    place = np.searchsorted(kinds, first) * len(kinds) + np.searchsorted(kinds, second)
+    counts = np.bincount(place, minlength=len(kinds) ** 2).astype(np.float64)
+    return np.asarray(counts.reshape(len(kinds), len(kinds)), dtype=np.float64)
+
+
+def kappa_of(tables: FloatArray) -> FloatArray:
+    """Cohen's kappa of each table; nan where habit alone explains all agreement."""
+    shares, observed = _shares(tables)
+    by_habit = (shares.sum(axis=-1) * shares.sum(axis=-2)).sum(axis=-1)
+    return _beyond(observed, by_habit)
+
+
+def ac1_of(tables: FloatArray) -> FloatArray:
+    """Gwet's (2008) AC1 of each table; nan where only one kind of rating occurs."""
+    shares, observed = _shares(tables)
+    kinds = shares.shape[-1]
+    if kinds < 2:
+        return np.full(observed.shape, np.nan)
+    means = (shares.sum(axis=-1) + shares.sum(axis=-2)) / 2
+    by_chance = (means * (1 - means)).sum(axis=-1) / (kinds - 1)
+    return _beyond(observed, np.where((means > 0).sum(axis=-1) < 2, 1.0, by_chance))
+
+
+def _shares(tables: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Each table's shares and the part on its diagonal, where the raters agree."""
+    shares = tables / tables.sum(axis=(-2, -1), keepdims=True)
+    return shares, np.trace(shares, axis1=-2, axis2=-1)
+
+
+def _beyond(observed: FloatArray, expected: FloatArray) -> FloatArray:
+    room = 1 - expected
+    is_open = room > 1e-12
+    return np.asarray(
+        np.where(is_open, (observed - expected) / np.where(is_open, room, 1.0), np.nan)
+    )
 
 
 def cohen_kappa(first: IntArray, second: IntArray) -> float | None:
     """Agreement of two raters beyond that of their own habits; None where those leave no room."""
-    observed = float((first == second).mean())
-    kinds = np.union1d(first, second)
-    by_habit = float(sum((first == kind).mean() * (second == kind).mean() for kind in kinds))
-    return None if by_habit >= 1 else (observed - by_habit) / (1 - by_habit)
+    return _known(kappa_of(rating_table(first, second)))
 
 
 def gwet_ac1(first: IntArray, second: IntArray) -> float | None:
     """Gwet's (2008) AC1 of two raters; None where only one kind of rating occurs."""
-    kinds = np.union1d(first, second)
-    if len(kinds) < 2:
-        return None
-    shares = np.array([((first == kind).mean() + (second == kind).mean()) / 2 for kind in kinds])
-    by_chance = float((shares * (1 - shares)).sum()) / (len(kinds) - 1)
-    return (float((first == second).mean()) - by_chance) / (1 - by_chance)
+    return _known(ac1_of(rating_table(first, second)))
+
+
+def _known(value: FloatArray) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def fleiss_kappa(counts: IntArray) -> float | None:
@@ -91,20 +131,30 @@ def krippendorff_alpha(ratings: FloatArray, level: str = "nominal") -> float | N
     return None if expected == 0 else 1 - float((coincidences * distance).sum()) / expected
 
 
-def bootstrap_interval(
+def agreement_interval(
     first: IntArray,
     second: IntArray,
-    statistic: Callable[[IntArray, IntArray], float | None],
+    statistic: TableStatistic,
     *,
     seed: int,
     confidence: float = 0.95,
 ) -> tuple[float, float] | None:
-    """The percentile interval of an agreement over resampled subjects; None where it has none."""
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(first), size=(DRAWS, len(first)))
-    found = [statistic(first[pick], second[pick]) for pick in picks]
-    values = [one for one in found if one is not None]
-    if len(values) < DRAWS / 2:
+    """The BCa interval of ``kappa_of`` or ``ac1_of`` over resampled subjects; None: it has none.
+
+    Draws without a value are left out, up to half of them.
+    """
+    table = rating_table(first, second)
+    counts = table.ravel()
+    total, observed = int(counts.sum()), statistic(table)
+    seen = np.flatnonzero(counts)
+    if total < 2 or len(seen) < 2 or np.isnan(observed):
         return None
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    rng = np.random.default_rng(seed)
+    tables = rng.multinomial(total, counts / total, size=DRAWS).reshape(-1, *table.shape)
+    drawn = statistic(tables.astype(np.float64))
+    drawn = drawn[~np.isnan(drawn)]
+    without = statistic((counts - np.eye(len(counts))[seen]).reshape(-1, *table.shape))
+    without = np.repeat(without, counts[seen].astype(np.int64))
+    if len(drawn) < DRAWS / 2:
+        return None
+    return bca_limits(float(observed), drawn, without[~np.isnan(without)], confidence)

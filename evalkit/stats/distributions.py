@@ -8,7 +8,7 @@ from statistics import NormalDist
 _NORMAL = NormalDist()
 
 
-def critical(confidence: float, df: int | None) -> float:
+def critical(confidence: float, df: float | None) -> float:
     """The two-sided critical value at ``confidence``; ``df`` None means the normal distribution.
 
     A one-sided test at 5 % uses ``confidence=0.90``.
@@ -22,13 +22,18 @@ def critical(confidence: float, df: int | None) -> float:
     return float(special.stdtrit(df, upper))
 
 
-def two_sided_p(statistic: float, df: int | None) -> float:
+def two_sided_p(statistic: float, df: float | None) -> float:
     """The chance of a statistic at least as far from 0 as this one."""
     if df is None:
         return erfc(abs(statistic) / sqrt(2))
     from scipy import special
 
     return float(min(1.0, 2 * special.stdtr(df, -abs(statistic))))
+
+
+def one_sided_p(statistic: float, df: float | None) -> float:
+    """The chance of a statistic at least as high as this one."""
+    return float(special.ndtr(-statistic) if df is None else special.stdtr(df, -statistic))
 
 
 def normal_quantile(probability: float) -> float:

@@ -7,14 +7,14 @@ costs nothing. The labelled cases must be a random part of all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 
 from evalkit.stats.arrays import FloatArray
 from evalkit.stats.distributions import critical
-from evalkit.stats.estimates import Estimate, without_interval
+from evalkit.stats.estimates import Estimate, wilson, without_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def corrected_mean(
     """The mean that humans would have given, from ``human`` labels and a judge everywhere.
 
     ``weight`` None chooses the one with the least variance. Not bounded to the scores' range by
-    itself; intervals of means of scores in [0, 1] are cut there by the caller.
+    itself: see :func:`bounded_mean`.
     """
     n, rest = len(human), len(judge_on_rest)
     if n < 2:
@@ -65,6 +65,41 @@ def corrected_mean(
             note="no variation between rows" if variance == 0 else None,
         ),
         weight,
+    )
+
+
+def bounded_mean(corrected: Corrected) -> Estimate:
+    """The corrected mean of scores in [0, 1] with an interval that stays there.
+
+    Wilson's on the effective size, with Student's t on labels - 1 degrees of freedom: few labels
+    on which the judge made no mistake prove nothing, and the interval never has zero width.
+    """
+    mean = corrected.mean
+    if mean.value is None or mean.se is None:
+        return mean
+    value, df = min(1.0, max(0.0, mean.value)), mean.units - 1
+    variance = mean.se**2 * mean.units / df
+    spread = value * (1 - value)
+    n_eff = spread / variance if variance > 0 and spread > 0 else float(mean.units)
+    low, high = wilson(value, n_eff, critical(mean.confidence, df))
+    return replace(mean, value=value, low=low, high=high, n_eff=n_eff, df=df)
+
+
+def bounded_difference(corrected: Corrected) -> Estimate:
+    """The corrected mean of differences in [-1, 1], as :func:`bounded_mean` for means.
+
+    Where nothing varies the interval is as wide as Tango's for pairs that all agree.
+    """
+    mean = corrected.mean
+    if mean.value is None or mean.se is None:
+        return mean
+    df = mean.units - 1
+    limit = critical(mean.confidence, df)
+    least = limit**2 / (mean.units + limit**2)
+    reach = limit * mean.se * sqrt(mean.units / df) if mean.se > 0 else least
+    value = min(1.0, max(-1.0, mean.value))
+    return replace(
+        mean, value=value, low=max(-1.0, value - reach), high=min(1.0, value + reach), df=df
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from math import exp, log, sqrt
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -29,3 +31,38 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
         smallest = min(smallest, len(p_values) * p_values[index] / (rank + 1))
         adjusted[index] = smallest
     return adjusted
+
+
+def lord_levels(
+    p_values: Sequence[float], alpha: float = 0.05, wealth: float | None = None
+) -> list[float]:
+    """The level at which each of a stream of tests is made: LORD++ (Ramdas et al. 2017).
+
+    A test that comes is decided by those before it alone: rejected where p is at most its level.
+    Calling these findings keeps the expected share of false ones at ``alpha`` at any time, for
+    independent p-values. ``wealth`` in (0, alpha] is what is staked from the start (default
+    alpha / 10, as in Javanmard and Montanari 2018). Raises ``ValueError`` for another one.
+    """
+    start = alpha / 10 if wealth is None else wealth
+    if not 0 < start <= alpha:
+        raise ValueError(f"the starting wealth must lie above 0 and up to {alpha}, not {start}")
+    levels: list[float] = []
+    found: list[int] = []
+    for now, p in enumerate(p_values):
+        level = start * _spent(now)
+        for nth, at in enumerate(found):
+            level += (alpha - start if nth == 0 else alpha) * _spent(now - at - 1)
+        levels.append(level)
+        if p <= level:
+            found.append(now)
+    return levels
+
+
+@lru_cache(maxsize=4096)
+def _spent(steps: int) -> float:
+    """The share of its wealth that a finding lends to the test so many ``steps`` later.
+
+    The sequence of Javanmard and Montanari (2018); its constant makes the shares add up to 1.
+    """
+    after = steps + 1
+    return 0.07720838 * log(max(after, 2)) / (after * exp(sqrt(log(after))))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 
-from evalkit.stats.distributions import normal_quantile
+from scipy import special
+
+from evalkit.stats.distributions import critical, normal_quantile
 from evalkit.stats.estimates import Estimate, wilson
 from evalkit.stats.paired import Paired
 from evalkit.stats.unpaired import Unpaired
@@ -82,3 +84,27 @@ def detectable_distance(mean: Estimate) -> float | None:
     limit = wilson(0.0, mean.n_eff, normal_quantile(CAUTION))[1]
     variance = mean.se**2 if mean.se > 0 else limit / mean.n_eff
     return min(1.0, detectable_effect(variance, 1.0, alpha=0.025, power=0.80))
+
+
+def power_of_t(rows: float, effect: float, deviation: float, alpha: float = 0.05) -> float:
+    """The power of a two-sided t test of two groups of ``rows`` each (R's ``power.t.test``).
+
+    By the noncentral t distribution; like R without the chance of finding the wrong direction.
+    """
+    df = 2 * (rows - 1)
+    shift = sqrt(rows / 2) * effect / deviation
+    return float(1 - special.nctdtr(df, shift, critical(1 - alpha, df)))
+
+
+def rows_for_t(effect: float, deviation: float, power: float, alpha: float = 0.05) -> float:
+    """Rows a group at which :func:`power_of_t` is ``power``, not rounded."""
+    low, high = 2.0, 4.0
+    while power_of_t(high, effect, deviation, alpha) < power:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        if power_of_t(middle, effect, deviation, alpha) < power:
+            low = middle
+        else:
+            high = middle
+    return high

@@ -101,6 +101,10 @@ class VarianceSplit:
     noise: float
     icc: float | None
 
+    def of_mean(self, k: int) -> float:
+        """The variance of a case's mean over ``k`` samples."""
+        return self.between + self.within / k
+
 
 def split_variance(
     samples: npt.ArrayLike, means: npt.ArrayLike, squares: npt.ArrayLike

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from evalkit.stats.agreement import (
-    bootstrap_interval,
+    TableStatistic,
+    ac1_of,
+    agreement_interval,
     cohen_kappa,
     fleiss_kappa,
     gwet_ac1,
+    kappa_of,
     krippendorff_alpha,
 )
 
@@ -83,11 +86,33 @@ def test_raters_with_one_kind_of_rating() -> None:
     same = np.ones(10, dtype=np.int64)
     assert cohen_kappa(same, same) is None
     assert gwet_ac1(same, same) is None
-    assert bootstrap_interval(same, same, cohen_kappa, seed=1) is None
+    assert agreement_interval(same, same, kappa_of, seed=1) is None
 
 
-def test_bootstrap_interval_holds_the_value() -> None:
+def test_an_interval_holds_the_value_and_is_seeded() -> None:
     first, second = pairs(40, 5, 10, 45)
-    low, high = bootstrap_interval(first, second, cohen_kappa, seed=1) or (1.0, 0.0)
+    low, high = agreement_interval(first, second, kappa_of, seed=1) or (1.0, 0.0)
     assert low < 0.7 < high
-    assert (low, high) == bootstrap_interval(first, second, cohen_kappa, seed=1)
+    assert (low, high) == agreement_interval(first, second, kappa_of, seed=1)
+    shuffled = np.random.default_rng(2).permutation(100)
+    assert (low, high) == agreement_interval(first[shuffled], second[shuffled], kappa_of, seed=1)
+
+
+@pytest.mark.parametrize("statistic", [kappa_of, ac1_of])
+def test_intervals_of_agreement_cover(statistic: TableStatistic) -> None:
+    rng = np.random.default_rng(7)
+    shares = np.array([0.6, 0.06, 0.09, 0.25])  # both, first only, second only, neither
+    truth = float(statistic(shares.reshape(2, 2)))
+    covered = []
+    for run in range(400):
+        both, first, second, neither = rng.multinomial(80, shares)
+        found = agreement_interval(*pairs(both, first, second, neither), statistic, seed=run)
+        assert found is not None
+        covered.append(found[0] <= truth <= found[1])
+    assert np.mean(covered) >= 0.92
+
+
+def test_full_agreement_has_no_interval_to_resample() -> None:
+    first, second = pairs(30, 0, 0, 20)
+    assert cohen_kappa(first, second) == 1.0
+    assert agreement_interval(first, second, kappa_of, seed=1) is None
