@@ -69,9 +69,8 @@ def _on_front(
     drawn = resampled_means(columns, clusters, seed=seed)
     member = pareto_front(drawn[:, n:], drawn[:, :n]).mean(axis=0)
     front = pareto_front(means[n:], means[:n])
-    reach = max_t_critical(
-        columns[:, :n], clusters, confidence=sweep.options.confidence, seed=seed
-    ) * drawn[:, :n].std(axis=0)
+    scores = drawn[:, :n]
+    reach = max_t_critical(scores, sweep.options.confidence) * scores.std(axis=0)
     return [
         replace(
             point,

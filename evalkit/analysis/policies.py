@@ -84,7 +84,9 @@ def _best_per_tag(sweep: Sweep) -> Policy | None:
     costs = sweep.cost_usd[list(sweep.rows)]
     whole = np.asarray(~np.isnan(scores).any(axis=0), dtype=np.bool_)
     seed = sweep.options.seed ^ zlib.crc32(f"halves:{sweep.points[0].variant}".encode())
-    side = np.random.default_rng(seed).permutation(scores.shape[1]) % 2
+    by_id = np.argsort(sweep.trials.cases.ids, kind="stable")
+    side = np.zeros(scores.shape[1], dtype=np.int64)
+    side[by_id] = np.random.default_rng(seed).permutation(scores.shape[1]) % 2
     chosen = np.full(scores.shape[1], len(sweep) - 1)
     best: dict[str, str] = {}
     for code, tag in enumerate(names):

@@ -8,7 +8,7 @@ leave as such.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +73,7 @@ class Cases:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
-    """Recorded trials, one row each; the order of rows carries no meaning.
+    """Recorded trials, one row each, by case, variant and sample whatever order they came in.
 
     ``variant`` and ``case`` are positions in ``variants`` and ``cases.ids``; ``planned`` is how
     many trials each variant was to have. The flags speak of answered trials, except
@@ -179,7 +179,8 @@ def read_trials(
     """Join what a run holds into rows.
 
     ``responses`` needs :data:`COLUMNS` (or comes :func:`narrowed`), ``scores`` one table per scorer
-    (schema ``SCORES``) in the order of the suite, ``cases`` the columns case_id, cluster and tags.
+    (schema ``SCORES``, or :func:`aligned`) in the order of the suite, ``cases`` the columns
+    case_id, cluster and tags.
     ``planned`` names the variants in the order of the suite and how many trials each was to have.
     Raises ``ValueError`` for a response to a case or variant that is not among them.
     """
@@ -190,7 +191,7 @@ def read_trials(
     blamed = [kind in FAILURES and FAILURES[kind].is_model_error for kind in failure.names]
     is_answered = _flags(pc.equal(responses["status"], "ok"))
     stop = _coded(responses["stop_reason"])
-    return Trials(
+    trials = Trials(
         variants=variants,
         planned=tuple(planned.values()),
         cases=_cases(cases, case_ids),
@@ -209,6 +210,31 @@ def read_trials(
         values={name: _joined_values(responses, table) for name, table in scores.items()},
         answers={name: _joined_answers(responses, table) for name, table in scores.items()},
         shared=_shared(responses),
+    )
+    return _in_order(trials)
+
+
+def _in_order(trials: Trials) -> Trials:
+    """Rows by case, variant and sample, so that sums come out alike to the last digit."""
+    place = trials.case * len(trials.variants) + trials.variant
+    place = place * (int(trials.sample.max(initial=0)) + 1) + trials.sample
+    if (place[1:] >= place[:-1]).all():
+        return trials
+    order = np.argsort(place, kind="stable")
+
+    def coded(column: Coded) -> Coded:
+        return Coded(column.codes[order], column.names)
+
+    flags = ("is_answered", "is_truncated", "is_refused", "has_text", "has_thinking")
+    plain = ("variant", "case", "sample", "is_model_error", "shared", *flags)
+    return replace(
+        trials,
+        **{name: getattr(trials, name)[order] for name in plain},
+        failure=coded(trials.failure),
+        model_answered=coded(trials.model_answered),
+        numbers={name: column[order] for name, column in trials.numbers.items()},
+        values={name: column[order] for name, column in trials.values.items()},
+        answers={name: coded(column) for name, column in trials.answers.items()},
     )
 
 
@@ -267,8 +293,16 @@ def _joined_answers(responses: pa.Table, scores: pa.Table) -> Coded:
     return _coded(_joined(responses, scores, "answer"))
 
 
+def aligned(responses: pa.Table, scores: pa.Table) -> pa.Table:
+    """Grades row by row beside the responses, without keys, which take most of the room."""
+    columns = {name: _joined(responses, scores, name) for name in ("value", "answer")}
+    return pa.table({"value": columns["value"], "answer": columns["answer"].dictionary_encode()})
+
+
 def _joined(responses: pa.Table, scores: pa.Table, column: str) -> pa.ChunkedArray:
     """A column of scores in the order of responses; scores usually stand in it already."""
+    if "trial_key" not in scores.column_names:
+        return scores[column]
     keys, graded = responses["trial_key"], scores["trial_key"]
     if len(keys) == len(graded) and pc.all(pc.equal(keys, graded)).as_py() is not False:
         return scores[column]
@@ -277,13 +311,13 @@ def _joined(responses: pa.Table, scores: pa.Table, column: str) -> pa.ChunkedArr
 
 def _positions(column: pa.ChunkedArray, known: Sequence[str]) -> IntArray:
     """Where each value stands among the known ones; each different value is looked up once."""
-    coded = _coded(column)
-    place = {name: at for at, name in enumerate(known)}
-    strangers = [name for name in coded.names if name not in place]
-    if strangers:
-        raise ValueError(f"a response belongs to {strangers[0]!r}, which the run does not have")
-    places = np.array([place[name] for name in coded.names], dtype=np.int64)
-    return places[coded.codes]
+    coded = _dictionary(column)
+    names = coded.dictionary
+    places = pc.index_in(names, value_set=pa.array(known, names.type))
+    if places.null_count:
+        stranger = names.filter(pc.is_null(places))[0].as_py()
+        raise ValueError(f"a response belongs to {stranger!r}, which the run does not have")
+    return _integers(places)[_integers(coded.indices)]
 
 
 def _is_one_of(column: Coded, names: Sequence[str]) -> BoolArray:
@@ -292,11 +326,15 @@ def _is_one_of(column: Coded, names: Sequence[str]) -> BoolArray:
 
 
 def _coded(column: pa.ChunkedArray | pa.Array) -> Coded:
+    coded = _dictionary(column)
+    return Coded(_integers(coded.indices.fill_null(-1)), tuple(coded.dictionary.to_pylist()))
+
+
+def _dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], whole.type)
-    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
-    return Coded(_integers(coded.indices.fill_null(-1)), tuple(coded.dictionary.to_pylist()))
+    return whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
 
 
 def _flags(column: pa.ChunkedArray) -> BoolArray:

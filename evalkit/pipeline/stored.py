@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from evalkit.analysis.confounds import ROOM
 from evalkit.analysis.matching import run_name
-from evalkit.analysis.trials import COLUMNS, Trials, narrowed, read_trials
+from evalkit.analysis.trials import COLUMNS, Trials, aligned, narrowed, read_trials
 from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run
@@ -31,7 +31,7 @@ from evalkit.types import Request
 class StoredRun:
     """A run in memory; ``label`` tells it from others ("" when it is alone).
 
-    ``responses`` are narrowed to what analysis needs, ``scores`` to keys, values and answers;
+    ``responses`` are narrowed to what analysis needs, ``scores`` stand beside them row by row;
     ``n_twins`` cases repeat the content of an earlier one.
     """
 
@@ -76,11 +76,15 @@ def load_run(folder: RunFolder, label: str = "") -> StoredRun:
         for planned in plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
     ]
     run = StoredRun(folder, suite, manifest, tuple(variants), pa.table({}), {}, label)
-    responses = pa.concat_tables(narrowed(run.keyed(part)) for part in _parts(folder, manifest))
-    scores = _scores(folder, suite, responses.num_rows)
-    keyed = {name: run.keyed(table) for name, table in scores.items()}
+    responses = pa.concat_tables(narrowed(part) for part in _parts(folder, manifest))
+    scores = {
+        name: aligned(responses, table)
+        for name, table in _scores(folder, suite, responses.num_rows).items()
+    }
+    responses = run.keyed(responses.drop_columns(["trial_key"]))
     cases, n_twins = with_twins_as_clusters(folder, suite.dataset.id)
-    return replace(run, responses=responses, scores=keyed, cases=cases, n_twins=n_twins)
+    pa.default_memory_pool().release_unused()  # what the texts took
+    return replace(run, responses=responses, scores=scores, cases=cases, n_twins=n_twins)
 
 
 def load_runs(folders: Sequence[RunFolder]) -> list[StoredRun]:

@@ -31,6 +31,9 @@ def resampled_means(
         raise ValueError("resampling needs two independent units")
     rng = np.random.default_rng(seed)
     if units <= RESAMPLED:
+        # In an order of their own, so that the order of rows decides nothing.
+        order = np.lexsort((*sums.T, sizes))
+        sums, sizes = sums[order], sizes[order]
         counts = rng.multinomial(units, np.full(units, 1 / units), size=DRAWS).astype(np.float64)
         drawn: FloatArray = (counts @ sums) / (counts @ sizes)[:, None]
         return drawn
@@ -40,20 +43,14 @@ def resampled_means(
     return rng.multivariate_normal(sums.sum(axis=0) / n, covariance, size=DRAWS, method="eigh")
 
 
-def max_t_critical(
-    columns: FloatArray,
-    clusters: npt.ArrayLike | None = None,
-    *,
-    confidence: float = 0.95,
-    seed: int,
-) -> float:
+def max_t_critical(drawn: FloatArray, confidence: float = 0.95) -> float:
     """How many standard errors make bands that hold for all columns' means at once (max-T).
 
-    Never below the normal critical value of a single one; columns that do not vary say nothing.
+    ``drawn`` are :func:`resampled_means`. Never below the normal critical value of a single one;
+    columns that do not vary say nothing.
     """
     from evalkit.stats.distributions import critical
 
-    drawn = resampled_means(columns, clusters, seed=seed)
     spread = drawn.std(axis=0)
     varies = spread > 1e-12
     if not varies.any():

@@ -77,7 +77,7 @@ def test_a_cut_answer_is_not_wrong_where_no_answer_can_be_graded() -> None:
     trials = run_of({OFF: [None, 1.0], variant(8): [cut, cut]})
     graded = grade(trials, "number")
     assert [OUTCOME_CLASSES[code] for code in graded.outcome] == [
-        *("unscored", "right", "unscored", "truncated"),
+        *("unscored", "unscored", "right", "truncated"),
     ]
 
 

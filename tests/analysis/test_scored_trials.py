@@ -58,12 +58,12 @@ def test_scores_join_by_trial_key_in_whatever_order() -> None:
         [score("k1", 0.25, "x"), score("k3", None), score("k9", 1.0), score("k2", 1.0, "y")],
         [case("a"), case("b")],
     )
-    assert trials.values["exact"][:2].tolist() == [1.0, 0.25]
+    assert trials.values["exact"][:2].tolist() == [0.25, 1.0]
     assert np.isnan(trials.values["exact"][2])
-    assert trials.case.tolist() == [1, 0, 1]
+    assert trials.case.tolist() == [0, 1, 1]
     assert trials.variant.tolist() == [0, 0, 1]
     codes = trials.answers["exact"]
-    assert [codes.names[code] if code >= 0 else None for code in codes.codes] == ["y", "x", None]
+    assert [codes.names[code] if code >= 0 else None for code in codes.codes] == ["x", "y", None]
 
 
 def test_chunked_tables_read_like_whole_ones() -> None:

@@ -36,8 +36,18 @@ def test_the_seed_decides() -> None:
 
 
 def test_bands_for_several_are_wider_than_for_one() -> None:
-    columns = np.random.default_rng(4).random((300, 6))
+    drawn = resampled_means(np.random.default_rng(4).random((300, 6)), seed=1)
     # Six independent means at 95 %: 2.63 by the normal distribution.
-    assert max_t_critical(columns, seed=1) == pytest.approx(2.63, abs=0.1)
-    assert max_t_critical(columns[:, :1], seed=1) == pytest.approx(1.96, abs=0.1)
-    assert max_t_critical(np.ones((20, 3)), seed=1) == pytest.approx(1.96, abs=0.01)
+    assert max_t_critical(drawn) == pytest.approx(2.63, abs=0.1)
+    assert max_t_critical(drawn[:, :1]) == pytest.approx(1.96, abs=0.1)
+    constant = resampled_means(np.ones((20, 3)), seed=1)
+    assert max_t_critical(constant) == pytest.approx(1.96, abs=0.01)
+
+
+@pytest.mark.parametrize("clusters", [None, np.repeat(np.arange(15), 4)])
+def test_the_order_of_rows_decides_nothing(clusters: np.ndarray | None) -> None:
+    columns = np.random.default_rng(5).integers(0, 5, (60, 2)) / 4
+    order = np.random.default_rng(6).permutation(60)
+    shuffled = None if clusters is None else clusters[order]
+    once = resampled_means(columns, clusters, seed=1)
+    assert once == pytest.approx(resampled_means(columns[order], shuffled, seed=1), abs=1e-12)
