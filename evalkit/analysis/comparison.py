@@ -18,7 +18,7 @@ from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS, Evidence
 from evalkit.analysis.options import Options
 from evalkit.analysis.results import Comparison, Verdict
 from evalkit.analysis.trials import Trials
-from evalkit.analysis.wording import as_percent, counted, in_points
+from evalkit.analysis.wording import as_percent, counted, in_points, roughly
 from evalkit.stats.arrays import FloatArray
 from evalkit.stats.estimates import Estimate
 from evalkit.stats.multiplicity import holm
@@ -154,12 +154,20 @@ def _comparison(
         elapsed_s=evidence.elapsed_s,
         cost_usd=evidence.cost_usd,
         confounds=confounded,
+        is_measured=evidence.is_measured,
+        is_fragile=decision.is_fragile,
+        lacks_cases=_lacks(decision) if options.is_whole_dataset else None,
         mean_gain=_mean(np.maximum(evidence.values, 0)),
         mean_loss=_mean(np.maximum(-evidence.values, 0)),
         correlation=evidence.correlation,
         failures=evidence.failures.estimate(options.confidence) if evidence.failures else None,
         p_failures=evidence.failures.p_value() if evidence.failures else None,
     )
+
+
+def _lacks(decision: _Decision) -> int | None:
+    """Cases that no number of samples can replace, where the dataset has no more."""
+    return None if decision.samples is not None else decision.needs or None
 
 
 def _mean(values: FloatArray) -> float | None:
@@ -210,7 +218,7 @@ def _beyond_the_dataset(evidence: Evidence, decision: _Decision) -> str:
             f"the dataset has no more cases: about {counted(decision.samples, 'sample')} of each"
             " would settle it"
         )
-    about = counted(decision.needs or 0, "more case")
+    about = f"{roughly(decision.needs or 0)} more cases"
     if evidence.noise is None:
         return f"the dataset has no more cases and it needs about {about}; several samples may help"
     return f"cannot be settled with this dataset at any number of samples: needs about {about}"

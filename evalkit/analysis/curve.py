@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalkit.analysis.front import scaling_per_1k, shaped
+from evalkit.analysis.front import control, scaling_per_1k, shaped
 from evalkit.analysis.gains import step_gains
 from evalkit.analysis.options import Options
 from evalkit.analysis.policies import policies
@@ -37,4 +37,8 @@ def _curve(sweep: Sweep) -> ThinkingCurve:
         gains=tuple(step_gains(sweep)),
         policies=policies(sweep),
         scaling_per_1k=scaling_per_1k(points),
+        control=control(sweep),
+        performance=max(
+            (one.score.value for one in points if one.score.value is not None), default=None
+        ),
     )

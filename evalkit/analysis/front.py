@@ -12,7 +12,7 @@ from evalkit.analysis.evidence import MIN_UNITS
 from evalkit.analysis.results import CurvePoint
 from evalkit.analysis.sweep import Sweep
 from evalkit.stats.arrays import FloatArray
-from evalkit.stats.fronts import isotonic, mean_slope, pareto_front
+from evalkit.stats.fronts import isotonic, mean_slope, pareto_front, share_within
 from evalkit.stats.resampling import max_t_critical, resampled_means
 
 
@@ -47,6 +47,14 @@ def scaling_per_1k(points: Sequence[CurvePoint]) -> float | None:
         if point.thinking_tokens_mean is not None and point.score.value is not None
     ]
     return mean_slope([tokens for tokens, _ in known], [score for _, score in known])
+
+
+def control(sweep: Sweep) -> float | None:
+    """How many budgeted answers kept within their budget (s1's control); None: unknown."""
+    budgets = [point.thinking.budget_tokens or 0 for point in sweep.points]
+    thought = [sweep.thought(at) if budget else np.zeros(0) for at, budget in enumerate(budgets)]
+    allowed = np.repeat(budgets, [len(one) for one in thought])
+    return share_within(np.concatenate(thought), 0, allowed)
 
 
 def _complete(sweep: Sweep, costs: FloatArray) -> tuple[FloatArray, FloatArray | None]:

@@ -127,7 +127,9 @@ class Comparison:
     besides the axis. ``mean_gain`` and ``mean_loss`` are the positive and the negative part of the
     difference, ``correlation`` is that of both scores over cases (None where one does not vary).
     ``failures`` is the difference in the share of failed trials, with its ``p_failures``;
-    ``corrected`` the difference that human labels make of a judge's.
+    ``corrected`` the difference that human labels make of a judge's. ``is_measured`` says that few
+    enough trials are missing for a verdict, ``is_fragile`` that those missing could overturn it;
+    ``lacks_cases`` is how many cases more than the dataset has it would take.
     """
 
     scorer: str
@@ -162,6 +164,9 @@ class Comparison:
     failures: Estimate | None = None
     p_failures: float | None = None
     corrected: Estimate | None = None
+    is_measured: bool = True
+    is_fragile: bool = False
+    lacks_cases: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,8 @@ class CurvePoint:
     ``thinking`` was asked for, ``sent`` is how the request said it, and ``n_thinking`` of
     ``n_answered`` answers show any. ``isotonic`` is the rising line through the scores, ``band``
     holds for all settings at once, ``front_share`` says how often resampling puts the point on the
-    front of score against cost (output tokens where a price is unknown).
+    front of score against cost (output tokens where a price is unknown). ``within_budget`` is the
+    share of answers whose measured thinking kept within the budget.
     """
 
     variant: str
@@ -192,6 +198,7 @@ class CurvePoint:
     band: tuple[float, float] | None = None
     is_on_front: bool | None = None
     front_share: float | None = None
+    within_budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +235,8 @@ class ThinkingCurve:
     """Score against thinking for one prompt and model, cheapest setting first.
 
     ``recommended`` is a thinking key, ``sentence`` the recommendation and why, for people.
+    ``scaling_per_1k`` (mean slope over all pairs of settings), ``control`` (share of budgeted
+    answers that kept within the budget) and ``performance`` (the best score) are those of s1.
     """
 
     prompt: str
@@ -240,6 +249,8 @@ class ThinkingCurve:
     gains: tuple[StepGain, ...] = ()
     policies: tuple[Policy, ...] = ()
     scaling_per_1k: float | None = None
+    control: float | None = None
+    performance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

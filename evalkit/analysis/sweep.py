@@ -13,6 +13,7 @@ from evalkit.analysis.results import CurvePoint, VariantSummary
 from evalkit.analysis.summary import Scored
 from evalkit.analysis.trials import Trials
 from evalkit.stats.arrays import FloatArray, IntArray
+from evalkit.stats.fronts import share_within
 from evalkit.stats.paired import Paired, pair
 from evalkit.types import Thinking
 
@@ -73,6 +74,10 @@ class Sweep:
             self.trials.cases, ours[self.rows[candidate]], theirs[self.rows[baseline]]
         )
 
+    def thought(self, position: int) -> FloatArray:
+        """The thinking tokens of a setting's answers, where counted."""
+        return _thought(self.trials, self.rows[position])
+
     def is_measured(self, position: int) -> bool:
         """Whether few enough of a setting's trials are missing."""
         summary = self.summaries[position]
@@ -114,8 +119,15 @@ def sweeps(
         )
 
 
+def _thought(trials: Trials, row: int) -> FloatArray:
+    """The thinking tokens of a variant's answers, where counted."""
+    tokens = trials.numbers["thinking_tokens"][(trials.variant == row) & trials.is_answered]
+    return np.asarray(tokens[~np.isnan(tokens)], dtype=np.float64)
+
+
 def _point(trials: Trials, row: int, summary: VariantSummary, scorer: str) -> CurvePoint:
     budget, thought = summary.thinking.budget_tokens, summary.thinking_tokens_mean
+    each = _thought(trials, row) if budget else np.zeros(0)
     return CurvePoint(
         variant=summary.variant,
         thinking=summary.thinking,
@@ -129,5 +141,6 @@ def _point(trials: Trials, row: int, summary: VariantSummary, scorer: str) -> Cu
         budget_used=thought / budget if budget and thought is not None else None,
         sent=trials.traits[row].get("thinking sent", "nothing") if trials.traits else None,
         n_answered=summary.n_answered,
+        within_budget=share_within(each, 0, budget) if budget else None,
         n_thinking=int((trials.has_thinking & (trials.variant == row)).sum()),
     )

@@ -8,6 +8,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def roughly(number: int) -> str:
+    """A number known only roughly, with two significant digits: ``5,100``."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
 def in_points(share: float) -> str:
     """A difference of shares in percentage points: ``2 points``, ``0.5 points``."""
     text = f"{100 * share:.2f}".rstrip("0").rstrip(".")

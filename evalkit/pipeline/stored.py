@@ -48,7 +48,9 @@ class StoredRun:
     @property
     def is_whole_dataset(self) -> bool:
         """Whether the run has every case of its dataset."""
-        return self.suite.dataset.limit is None
+        asked = self.suite.dataset
+        most = [asked.limit, asked.sample.size if asked.sample else None]
+        return all(rows is None or self.manifest.n_cases < rows for rows in most)
 
     def keyed(self, table: pa.Table) -> pa.Table:
         """Rows of this run with keys that no other run has; as they are when it is alone."""

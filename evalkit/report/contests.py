@@ -117,6 +117,8 @@ class Race(Contest):
                 f"use one of {self.phrases(better)}: each is better than {self.baseline}, "
                 "but they were not compared with one another."
             )
+        if any(not one.is_measured for one in self.comparisons):
+            return self._told(f"keep {self.baseline} until the missing trials are asked again.")
         if self.of("inconclusive", "too few"):
             return self._told(f"keep {self.baseline} until more cases settle the rest.")
         if equal:

@@ -50,10 +50,17 @@ def policy_words(policy: Policy) -> str:
 
 
 def needs_words(one: Comparison) -> str:
-    """What would settle a comparison: ``1,200 more``, ``9 samples``, or nothing."""
+    """What would settle a comparison: ``1,200 more``, ``9 samples``, or nothing.
+
+    Trials that are missing come first: without them more cases settle nothing.
+    """
+    if not one.is_measured:
+        return "missing trials"
     if one.needs_cases:
         return f"{fmt.roughly(one.needs_cases)} more"
-    return fmt.count(one.needs_samples, "sample") if one.needs_samples else ""
+    if one.needs_samples:
+        return fmt.count(one.needs_samples, "sample")
+    return "no more cases" if one.lacks_cases else ""
 
 
 def amount_change(change: Estimate | None, kind: str) -> str:
@@ -63,7 +70,10 @@ def amount_change(change: Estimate | None, kind: str) -> str:
     write = fmt.seconds if kind == "seconds" else fmt.money
 
     def signed(value: float) -> str:
-        return f"{fmt.MINUS if value < 0 else '+'}{write(abs(value))}"
+        written = write(abs(value))
+        if written.startswith("<"):
+            return "0 ms" if kind == "seconds" else "$0"
+        return f"{fmt.MINUS if value < 0 else '+'}{written}"
 
     if change.low is None or change.high is None:
         return signed(change.value)

@@ -14,6 +14,7 @@ from evalkit.analysis.results import Analysis, CurvePoint, VariantSummary
 from evalkit.errors import FAILURES
 from evalkit.report import format as fmt
 from evalkit.report import rows
+from evalkit.report.caveats import caveats, spread_words
 from evalkit.report.contests import contests
 from evalkit.report.figures import gain_words, metric_name, policy_words, unanimity_words
 from evalkit.report.names import Names
@@ -88,6 +89,7 @@ def _print(report: Report, console: Console) -> None:
         *_samples(analysis, names, console.width),
         *_curves(analysis, names, console.width),
         *_comparisons(analysis, names, console.width),
+        *_caveats(analysis, names),
         *_timelines(report, names, console.width),
         *_tags(analysis, names, console.width),
         *_agreement(report, names, console.width),
@@ -160,6 +162,17 @@ def _comparisons(analysis: Analysis, names: Names, width: int) -> Iterator[Group
         )
         grid = rows.Grid((title, *rows.COMPARISON_FIGURES), sections)
         yield _grid(grid, width, verdicts=grid.columns.index("Verdict"))
+
+
+def _caveats(analysis: Analysis, names: Names) -> Iterator[Group]:
+    """What the verdicts rest on."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    told = [Padding(Text(fmt.one_line(one)), (0, 0, 0, 2)) for one in caveats(analysis, names)]
+    if told:
+        yield Group(Text("What this rests on", style="bold"), *told)
 
 
 def _tags(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
@@ -239,6 +252,7 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             lines.append(line)
         told = [curve.sentence] if len(analysis.curves) > 1 else []
         told += [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
+        told += curve.notes
         if curve.policies:
             told.append("Where the score can be checked without the target, or by tag:")
         told += [f"{policy.name}: {policy_words(policy)}" for policy in curve.policies]
@@ -252,6 +266,9 @@ def _hanging(text: str, width: int) -> list[str]:
 
 def _samples(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
     """pass@k, pass^k and majority@k of the leading scorer, where cases have several samples."""
+    from rich.console import Group
+    from rich.text import Text
+
     sections = []
     columns: list[str] = []
     for group, found in names.grouped():
@@ -267,7 +284,8 @@ def _samples(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             (group, [row for row in rows if len(row) == len(columns) + 1])
             for group, rows in sections
         ]
-        yield text_table(["Samples", *columns], whole, width)
+        told = [Text(f"  {fmt.shortened(one, width - 2)}") for one in spread_words(analysis, names)]
+        yield Group(text_table(["Samples", *columns], whole, width), *told)
 
 
 def _curve_line(point: CurvePoint, label: int, track: int) -> Text:

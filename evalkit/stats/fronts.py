@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from evalkit.stats.arrays import BoolArray, FloatArray
 
@@ -47,6 +48,13 @@ def hypervolume(costs: Sequence[float], scores: Sequence[float], reference: floa
         area += best * (cost - at)
         at, best = cost, max(best, score)
     return area + best * (reference - at)
+
+
+def share_within(amounts: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.ArrayLike) -> float | None:
+    """How many amounts lie within what was allowed (s1's control); None for no amount."""
+    used = np.asarray(amounts, dtype=np.float64)
+    is_within = (used >= np.asarray(lows)) & (used <= np.asarray(highs))
+    return float(is_within.mean()) if len(used) else None
 
 
 def mean_slope(tokens: Sequence[float], scores: Sequence[float]) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.stats.fronts import hypervolume, isotonic, mean_slope, pareto_front
+from evalkit.stats.fronts import hypervolume, isotonic, mean_slope, pareto_front, share_within
 
 
 def test_isotonic_line_of_r() -> None:
@@ -55,3 +55,9 @@ def test_slope_of_s1() -> None:
     assert mean_slope(tokens, scores) == pytest.approx(0.041492280506, abs=1e-12)
     assert mean_slope([512, 512], [0.5, 0.6]) is None
     assert mean_slope([512], [0.5]) is None
+
+
+def test_control_of_s1() -> None:
+    used, highest = [512, 1024, 2048, 4096, 8192], [512, 1024, 2048, 4000, 9000]
+    assert share_within(used, [0] * 5, highest) == pytest.approx(0.8)
+    assert share_within([], 0, 10) is None

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evalkit.stats.labels import corrected_mean, rogan_gladen
+from evalkit.stats.labels import (
+    bounded_difference,
+    bounded_mean,
+    corrected_mean,
+    rogan_gladen,
+)
 
 # 80 cases with a human label and the judge's view of them, and its view of 400 more. Expected
 # values are ppi-python's, for power-tuned and for plain prediction-powered inference.
@@ -92,3 +97,46 @@ def test_rogan_gladen() -> None:
     assert rogan_gladen(0.0, 0.9, 0.9) == 0.0
     with pytest.raises(ValueError, match=r"must be > 0"):
         rogan_gladen(0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("right", [0.8, 1.0])
+def test_few_labels_still_cover(share: float, right: float) -> None:
+    rng = np.random.default_rng(4)
+    plain, bounded = [], []
+    for _ in range(400):
+        human = (rng.random(110) < share).astype(float)
+        judge = np.where(rng.random(110) < right, human, 1 - human)
+        found = corrected_mean(human[:10], judge[:10], judge[10:])
+        for kept, one in ((plain, found.mean), (bounded, bounded_mean(found))):
+            kept.append(one.low <= share <= one.high)  # type: ignore[operator]
+    assert np.mean(bounded) >= 0.92
+    assert np.mean(plain) < np.mean(bounded)
+
+
+def test_a_judge_without_a_mistake_on_few_labels_is_no_certainty() -> None:
+    perfect = bounded_mean(corrected_mean(np.ones(10), np.ones(10), np.ones(90)))
+    assert perfect.value == 1.0
+    assert perfect.low is not None
+    assert 0.6 < perfect.low < 0.8
+    assert perfect.high == 1.0
+    same = bounded_difference(corrected_mean(np.zeros(10), np.zeros(10), np.zeros(90)))
+    assert (same.low or 0) < -0.2
+    assert (same.high or 0) > 0.2
+    assert bounded_mean(corrected_mean(np.ones(1), np.ones(1), np.ones(9))).low is None
+    assert bounded_difference(corrected_mean(np.ones(1), np.ones(1), np.ones(9))).low is None
+
+
+def test_corrected_differences_cover_and_stay_in_range() -> None:
+    rng = np.random.default_rng(6)
+    covered = []
+    for _ in range(400):
+        difficulty = rng.beta(2, 1, 240)
+        human = [(rng.random(240) < p).astype(float) for p in (difficulty, 0.85 * difficulty)]
+        judge = [np.where(rng.random(240) < 0.9, one, 1 - one) for one in human]
+        d, f = human[0] - human[1], judge[0] - judge[1]
+        one = bounded_difference(corrected_mean(d[:40], f[:40], f[40:]))
+        assert one.low is not None and one.high is not None
+        assert -1 <= one.low < one.high <= 1
+        covered.append(one.low <= 0.1 <= one.high)
+    assert np.mean(covered) >= 0.92

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.stats.multiplicity import benjamini_hochberg, holm
+from evalkit.stats.multiplicity import benjamini_hochberg, holm, lord_levels
 
 # Benjamini, Hochberg 1995, section 4.1.
 P_1995 = [
@@ -50,3 +51,34 @@ def test_holm_is_no_smaller_than_bh_and_bh_no_smaller_than_raw(p_values: list[fl
     assert all(a >= b - 1e-12 for a, b in zip(strict, loose, strict=True))
     assert all(a >= b - 1e-12 for a, b in zip(loose, p_values, strict=True))
     assert all(0 <= p <= 1 for p in (*strict, *loose))
+
+
+# The p-values of the onlineFDR vignette (Bioconductor), LORD, alpha 0.05, with set.seed(1).
+STREAM = [2.9e-14, 0.06743, 0.01514, 0.08174, 0.00171, 0.27201, 3.61e-05, 0.79149, 7.59e-08]
+STREAM += [0.28295, 0.69274, 0.72342, 0.30443, 0.54757, 0.000487]
+VIGNETTE = [0.0002675839, 0.0024664457, 0.0005732818, 0.0004872805, 0.0004059066, 0.0003447286]
+VIGNETTE += [0.0002986627, 0.0029389397, 0.0008168502, 0.0033835974, 0.0011873999, 0.0010225858]
+VIGNETTE += [0.0008785607, 0.0007679398, 0.0006820264]
+
+
+def test_levels_of_a_stream() -> None:
+    levels = lord_levels(STREAM)
+    assert levels == pytest.approx(VIGNETTE, abs=2e-9)
+    assert [
+        at for at, (p, level) in enumerate(zip(STREAM, levels, strict=True), 1) if p <= level
+    ] == [*(1, 7, 9, 15)]
+    assert levels == lord_levels(STREAM, wealth=0.005)
+
+
+def test_a_level_depends_on_what_came_before_alone() -> None:
+    assert lord_levels(STREAM[:6]) == lord_levels(STREAM)[:6]
+    assert lord_levels([]) == []
+    with pytest.raises(ValueError, match="wealth"):
+        lord_levels([0.5], wealth=0.06)
+
+
+def test_a_stream_of_nothing_has_few_findings() -> None:
+    rng = np.random.default_rng(3)
+    streams = [rng.random(50).tolist() for _ in range(400)]
+    false = [any(p <= at for p, at in zip(one, lord_levels(one), strict=True)) for one in streams]
+    assert np.mean(false) <= 0.05 + 0.02

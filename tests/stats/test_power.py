@@ -10,7 +10,9 @@ from evalkit.stats.power import (
     detectable_difference,
     detectable_effect,
     needs_rows,
+    power_of_t,
     rows_for,
+    rows_for_t,
 )
 
 
@@ -67,3 +69,10 @@ def test_clusters_need_more_rows() -> None:
 
 def test_a_detectable_difference_is_at_most_1() -> None:
     assert detectable_difference(paired_of([1, -1])) == 1.0
+
+
+def test_power_of_two_groups() -> None:
+    # R's power.t.test examples: power 0.8689528 with 20 a group, 22.02110 a group for 90 %.
+    assert power_of_t(20, 1, 1) == pytest.approx(0.8689528, abs=1e-6)
+    assert rows_for_t(1, 1, power=0.90) == pytest.approx(22.02110, abs=1e-4)
+    assert power_of_t(rows_for_t(0.1, 2, power=0.80), 0.1, 2) == pytest.approx(0.80, abs=1e-9)

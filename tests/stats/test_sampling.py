@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.stats.estimates import mean_estimate
-from evalkit.stats.sampling import majority_at_k, pass_at_k, pass_hat_k, split_variance
+from evalkit.stats.sampling import (
+    VarianceSplit,
+    majority_at_k,
+    pass_at_k,
+    pass_hat_k,
+    split_variance,
+)
 
 # tau-bench (arXiv 2406.12045): successes in 4 trials of each of its 50 airline tasks, counted from
 # its stored trajectories of gpt-4o; its README prints 0.420 0.273 0.220 0.200.
@@ -126,3 +132,11 @@ def test_what_cannot_be_split() -> None:
     constant = split_variance([2, 2], [1, 1], [0, 0])
     assert constant is not None
     assert (constant.between, constant.within, constant.icc) == (0.0, 0.0, None)
+
+
+def test_more_samples_narrow_a_mean_as_miller_says() -> None:
+    # Miller 2024, section 3: difficulty uniform on 0 to 1, samples 2, 4 and 6 cut the variance by
+    # 1/3, 1/2 and 5/9.
+    split = VarianceSplit(between=1 / 12, within=1 / 6, noise=1 / 6, icc=1 / 3)
+    ratios = [split.of_mean(k) / split.of_mean(1) for k in (1, 2, 4, 6)]
+    assert ratios == pytest.approx([1, 2 / 3, 1 / 2, 4 / 9], abs=1e-12)

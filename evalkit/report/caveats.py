@@ -1,0 +1,161 @@
+"""What verdicts rest on and what qualifies them, each thing said once however many it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evalkit.analysis.results import Analysis, Comparison, ScoreSummary
+from evalkit.report import format as fmt
+from evalkit.report.figures import amount_change
+from evalkit.report.names import Names
+
+_NAMED = 3
+_SHOWN = ("confounded: ", "by more than the margin")
+"""How notes begin that warnings and intervals show as well."""
+_MOST = 12
+_FEW = 4
+"""So few comparisons, or variants, have a line of their own."""
+
+
+def caveats(analysis: Analysis, names: Names) -> list[str]:
+    """Sentences for under the tables: the rules of the verdicts, then what is odd about some."""
+    notes = list(_notes(analysis, names))
+    more = [f"and {len(notes) - _MOST:,} more notes on the page"] if len(notes) > _MOST else []
+    return [
+        *_rules(analysis),
+        *_each(analysis, names),
+        *notes[:_MOST],
+        *more,
+        *_losses(analysis, names),
+    ]
+
+
+def spread_words(analysis: Analysis, names: Names) -> list[str]:
+    """Where scores of several samples vary: between cases, or from sample to sample."""
+    found = [
+        (names[one.variant].short, one.scores[analysis.leading_scorer])
+        for one in analysis.variants
+        if analysis.leading_scorer and analysis.leading_scorer in one.scores
+    ]
+    told = [(name, words) for name, score in found if (words := _spread(score))]
+    return [f"{name}: {words}" for name, words in told[:_FEW]]
+
+
+def _spread(score: ScoreSummary) -> str:
+    if score.samples_range is None or score.samples_range[1] < 2:
+        return ""
+    low, high = score.samples_range
+    told = f"{low} samples a case" if low == high else f"{low} to {high} samples a case"
+    if score.variance is None or score.variance.icc is None:
+        return told
+    return f"{told}; {fmt.percent(score.variance.icc)} of what varies lies between cases"
+
+
+def _losses(analysis: Analysis, names: Names) -> Iterator[str]:
+    """How much a score hangs on what counts as 0 and on what is missing."""
+    found = [
+        (names[one.variant].short, one.scores[analysis.leading_scorer])
+        for one in analysis.variants
+        if analysis.leading_scorer and analysis.leading_scorer in one.scores
+    ]
+    told = [(name, words) for name, score in found if (words := _loss(score))]
+    for name, words in told[:_FEW]:
+        yield f"{name}: {words}"
+    if len(told) > _FEW:
+        yield f"and {fmt.count(len(told) - _FEW, 'more variant')} with losses, on the page"
+
+
+def _loss(score: ScoreSummary) -> str:
+    told = []
+    errors = score.outcomes["model_error"]
+    missing = score.outcomes["infra_error"] + score.outcomes["unscored"]
+    if errors and score.answered_only is not None:
+        told.append(
+            f"{fmt.percent(score.answered_only)} without its {fmt.count(errors, 'model error')}"
+        )
+    if missing and score.bounds is not None:
+        low, high = score.bounds
+        told.append(
+            f"{fmt.percent(low).rstrip('%')}–{fmt.percent(high)} whatever its"
+            f" {fmt.count(missing, 'missing trial')} would have been"
+        )
+    return f"{fmt.score(score.mean)} as told; {', '.join(told)}" if told else ""
+
+
+def _rules(analysis: Analysis) -> Iterator[str]:
+    """Margin, method and power: what every verdict here rests on."""
+    tested = [one for one in analysis.comparisons if one.p_value is not None]
+    if not tested:
+        return
+    methods = dict.fromkeys(one.difference.method.split(" on ")[0] for one in tested)
+    margin = f"{100 * analysis.margin:.3g}"
+    told = f"Margin ±{margin} points; {fmt.listed(list(methods))} intervals, paired by case"
+    if not all(one.is_paired for one in tested):
+        told = f"Margin ±{margin} points; {fmt.listed(list(methods))} intervals"
+    if any(one.p_value != one.p_adjusted for one in tested):
+        told += "; verdicts by Holm over the comparisons with one baseline"
+    yield f"{told}."
+    sizes = [one.detectable for one in tested if one.detectable is not None]
+    if sizes:
+        ends = list(dict.fromkeys(f"{100 * size:.2g}" for size in (min(sizes), max(sizes))))
+        told = f"Differences from {' to '.join(ends)} points up are found in 80% of such runs"
+        yield f"{told}; seed {analysis.seed}." if analysis.seed is not None else f"{told}."
+
+
+def _each(analysis: Analysis, names: Names) -> Iterator[str]:
+    """p-values, time and price, where comparisons are few."""
+    if len(analysis.comparisons) > _FEW:
+        return
+    for one in analysis.comparisons:
+        told = list(_figures(one))
+        if told:
+            yield f"{_who(one, names)}: {'; '.join(told)}"
+
+
+def _figures(one: Comparison) -> Iterator[str]:
+    if one.p_value is not None:
+        p = f"p {fmt.p_value(one.p_value)}"
+        if one.p_adjusted != one.p_value:
+            p += f", adjusted {fmt.p_value(one.p_adjusted)}"
+        method = (one.p_check_method or "").split(" (")[0]
+        yield f"{p}, by {method} {fmt.p_value(one.p_check)}" if method else p
+    for change, kind in ((one.elapsed_s, "seconds"), (one.cost_usd, "dollars")):
+        if words := amount_change(change, kind):
+            yield f"{words} an answer"
+
+
+def _notes(analysis: Analysis, names: Names) -> Iterator[str]:
+    """Notes with whose they are, but for what a reader has seen already."""
+    whose: dict[str, list[Comparison]] = {}
+    for one in analysis.comparisons:
+        for note in one.notes:
+            if not note.startswith(_SHOWN):
+                whose.setdefault(note, []).append(one)
+        if (words := _corrected(one)) is not None:
+            whose.setdefault(words, []).append(one)
+    for note, found in whose.items():
+        yield f"{_all_of(found, analysis.comparisons, names)}: {note}"
+
+
+def _corrected(one: Comparison) -> str | None:
+    if one.corrected is None:
+        return None
+    interval = fmt.difference_interval(one.corrected)
+    return (
+        f"by {fmt.count(one.corrected.units, 'human label')} the difference is"
+        f" {fmt.difference(one.corrected)} points ({interval}); a judge that errs alike on both"
+        " sides shrinks a difference and keeps its sign"
+    )
+
+
+def _all_of(found: Sequence[Comparison], everything: Sequence[Comparison], names: Names) -> str:
+    if len(found) == len(everything) > 1:
+        return "all comparisons"
+    told = [_who(one, names) for one in found[:_NAMED]]
+    if len(found) > _NAMED:
+        told.append(fmt.count(len(found) - _NAMED, "other"))
+    return fmt.listed(told)
+
+
+def _who(one: Comparison, names: Names) -> str:
+    return f"{names[one.candidate].short} against {names[one.baseline].short}"
