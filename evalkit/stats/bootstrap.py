@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from evalkit.stats.arrays import FloatArray
+from evalkit.stats.distributions import normal_quantile, one_sided_p
 
 DRAWS = 9_999
 _CELLS = 4_000_000
@@ -58,7 +58,7 @@ def bca_limits(
         return None
     least = 1 / (2 * len(drawn))
     below = float((drawn < observed).mean() + (drawn == observed).mean() / 2)
-    bias = float(special.ndtri(min(max(below, least), 1 - least)))
+    bias = normal_quantile(min(max(below, least), 1 - least))
     moved = acceleration(without)
     levels = [_level(bias, moved, share) for share in ((1 - confidence) / 2, (1 + confidence) / 2)]
     low, high = np.quantile(drawn, levels)
@@ -74,8 +74,8 @@ def acceleration(without: FloatArray) -> float:
 
 def _level(bias: float, accelerated: float, share: float) -> float:
     """The quantile of the draws that stands for a ``share`` of the normal distribution."""
-    moved = bias + float(special.ndtri(share))
-    return float(special.ndtr(bias + moved / (1 - accelerated * moved)))
+    moved = bias + normal_quantile(share)
+    return one_sided_p(-(bias + moved / (1 - accelerated * moved)), None)
 
 
 def _units(numbers: FloatArray, clusters: npt.ArrayLike | None) -> list[FloatArray]:

@@ -33,7 +33,11 @@ def two_sided_p(statistic: float, df: float | None) -> float:
 
 def one_sided_p(statistic: float, df: float | None) -> float:
     """The chance of a statistic at least as high as this one."""
-    return float(special.ndtr(-statistic) if df is None else special.stdtr(df, -statistic))
+    if df is None:
+        return erfc(statistic / sqrt(2)) / 2
+    from scipy import special
+
+    return float(special.stdtr(df, -statistic))
 
 
 def normal_quantile(probability: float) -> float:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 
-from scipy import special
-
 from evalkit.stats.distributions import critical, normal_quantile
 from evalkit.stats.estimates import Estimate, wilson
 from evalkit.stats.paired import Paired
@@ -91,6 +89,8 @@ def power_of_t(rows: float, effect: float, deviation: float, alpha: float = 0.05
 
     By the noncentral t distribution; like R without the chance of finding the wrong direction.
     """
+    from scipy import special
+
     df = 2 * (rows - 1)
     shift = sqrt(rows / 2) * effect / deviation
     return float(1 - special.nctdtr(df, shift, critical(1 - alpha, df)))
