@@ -80,6 +80,7 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
             "expected_minutes": estimate.expected_minutes,
             "unpriced": list(estimate.unpriced),
             "variants": [asdict(item) for item in estimate.variants],
+            "judges": [asdict(item) for item in estimate.judges],
         }
         click.echo(json.dumps(document))
         return
@@ -87,7 +88,9 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
     from evalkit.report.format import tokens
 
     table = new_table("variant", "requests", "tokens in", "tokens out", "cost")
-    for item in estimate.variants:
+    for item in estimate.everything:
+        if estimate.judges and item is estimate.judges[0]:
+            table.add_section()
         table.add_row(
             item.variant,
             f"{item.requests:,}",
@@ -112,13 +115,15 @@ def _notes(estimate: PlanEstimate) -> Iterator[str]:
     else:
         yield "Input: estimated from the length of the prompts, within about 30 %."
     yield f"Prices: of {PRICES_AS_OF}, or the suite's own; without caching or batches."
+    if estimate.judges:
+        yield "Judges: at most these questions; equal answers to a case are judged once."
     if estimate.expected_minutes is not None:
         yield f"Time: about {estimate.expected_minutes:,.1f} min at the suite's rate limits."
     else:
         yield "Time: unknown, as the suite names no rate limits (limits: requests_per_minute: …)."
     if estimate.unpriced:
         yield (
-            f"No price is known for {len(estimate.unpriced)} variants; they cost extra "
+            f"No price is known for {', '.join(estimate.unpriced[:4])}; they cost extra "
             "(give it in the suite: price: {input: …, output: …})."
         )
 

@@ -136,7 +136,8 @@ def command(
         folder = continued(loaded, runs, env, only, extend=extend)
         if extend and not yes:
             confirm(
-                estimate_run(folder, env).expected_cost_usd, loaded.suite.budget.confirm_above_usd
+                estimate_run(folder, env, judges=not no_judges).expected_cost_usd,
+                loaded.suite.budget.confirm_above_usd,
             )
         with watching(
             "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
@@ -144,10 +145,11 @@ def command(
             outcome = execute_run(folder, env, listen, judges=not no_judges)
         return finish(outcome, out, as_json=as_json, quiet=quiet)
     folder = start_run(loaded, runs, env, only, judges=not no_judges)
-    estimate = estimate_run(folder, env)
+    estimate = estimate_run(folder, env, judges=not no_judges)
     try:
         if not quiet:
-            say_price(estimate, is_local=all(m.provider == LOCAL for m in loaded.suite.models))
+            is_local = all(m.provider == LOCAL for m in loaded.suite.models)
+            say_price(estimate, is_local=is_local and not any_price(estimate))
         if not yes:
             confirm(estimate.expected_cost_usd, loaded.suite.budget.confirm_above_usd)
     except BaseException:
@@ -201,6 +203,11 @@ def with_cache(loaded: LoadedSuite, mode: str) -> LoadedSuite:
     """The suite with another use of the cache."""
     cache = loaded.suite.cache.model_copy(update={"mode": mode})
     return replace(loaded, suite=loaded.suite.model_copy(update={"cache": cache}))
+
+
+def any_price(estimate: PlanEstimate) -> bool:
+    """Whether anything is known to cost money."""
+    return bool(estimate.max_cost_usd)
 
 
 def say_price(estimate: PlanEstimate, *, is_local: bool) -> None:

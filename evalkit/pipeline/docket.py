@@ -126,16 +126,19 @@ class Docket:
         return rivals.find(answer.variant, answer.case.id, answer.sample)
 
     def _render_task(self, variant: str, case_id: str) -> str:
-        """What was asked, as the suite wants it told or as it was sent.
+        return task_of(self.bench, self._variants[variant], self._cases[case_id])
 
-        Of two answers to be compared the system prompts may differ: they are left out.
-        """
-        case = self._cases[case_id]
-        if self.bench.task is not None:
-            return self.bench.task.render({**case.inputs, "target": case.target}).strip()
-        turns = self._variants[variant].prompt.render(case).turns()
-        if self._rivals is not None:
-            turns = [turn for turn in turns if turn[0] != "system"]
-        if len(turns) == 1:
-            return turns[0][1]
-        return "\n\n".join(f"[{role}]\n{text}" for role, text in turns)
+
+def task_of(bench: Bench, planned: PlannedVariant, case: Case) -> str:
+    """What the judge is told was asked: as the suite wants it told, or as it was sent.
+
+    Of two answers to be compared the system prompts may differ: they are left out.
+    """
+    if bench.task is not None:
+        return bench.task.render({**case.inputs, "target": case.target}).strip()
+    turns = planned.prompt.render(case).turns()
+    if bench.judge.is_pairwise:
+        turns = [turn for turn in turns if turn[0] != "system"]
+    if len(turns) == 1:
+        return turns[0][1]
+    return "\n\n".join(f"[{role}]\n{text}" for role, text in turns)

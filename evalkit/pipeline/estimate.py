@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from evalkit.client.inquiry import count_tokens
 from evalkit.errors import ConfigError
+from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.preview import Preview, preview_suite
 from evalkit.pipeline.wiring import find_keys
 from evalkit.plan.estimate import Calibration, PlanEstimate, estimate_plan, prompt_bytes
@@ -29,7 +30,7 @@ def estimate_suite(
     preview = preview_suite(loaded, env, only)
     calibrations = asyncio.run(_calibrate(preview, env)) if ask else {}
     limits = loaded.suite.limits
-    return estimate_plan(
+    estimate = estimate_plan(
         preview.variants,
         preview.first,
         preview.n_cases,
@@ -38,6 +39,9 @@ def estimate_suite(
         requests_per_minute=limits.requests_per_minute,
         input_tokens_per_minute=limits.input_tokens_per_minute,
         output_tokens_per_minute=limits.output_tokens_per_minute,
+    )
+    return with_judges(
+        estimate, loaded.suite, preview.variants, preview.first, preview.n_cases, env
     )
 
 

@@ -18,6 +18,7 @@ from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
+from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.judge_problems import judge_problems
 from evalkit.pipeline.judges import judge_endpoints
 from evalkit.pipeline.wiring import (
@@ -174,12 +175,15 @@ def stored_suite(folder: RunFolder) -> Suite:
         raise StoreError(f"{folder.path}: the stored suite is damaged: {error}") from error
 
 
-def estimate_run(folder: RunFolder, env: Mapping[str, str]) -> PlanEstimate:
-    """What a run will cost in all, from its first cases."""
+def estimate_run(folder: RunFolder, env: Mapping[str, str], *, judges: bool = True) -> PlanEstimate:
+    """What a run will cost in all, from its first cases; its ``judges`` too, if they are asked."""
     suite, manifest = stored_suite(folder), folder.manifest()
     variants = plan_variants(suite, resolve_endpoints(suite, env), manifest.only)
     probe = list(islice(folder.cases(), PROBE_CASES))
-    return estimate_plan(variants, probe, manifest.n_cases, suite.samples)
+    estimate = estimate_plan(variants, probe, manifest.n_cases, suite.samples)
+    if not judges:
+        return estimate
+    return with_judges(estimate, suite, variants, probe, manifest.n_cases, env)
 
 
 def discard_run(folder: RunFolder) -> None:

@@ -60,35 +60,42 @@ class VariantEstimate:
 
 @dataclass(frozen=True, slots=True)
 class PlanEstimate:
-    """All variants. Totals are None when no price is known; ``unpriced`` names those left out.
+    """All variants, and the ``judges`` that grade them, who are part of every total.
 
+    Totals are None when no price is known; ``unpriced`` names those left out.
     ``expected_minutes`` is the time that the suite's rate limits leave no way around, None
     without limits.
     """
 
     variants: tuple[VariantEstimate, ...]
     expected_minutes: float | None = None
+    judges: tuple[VariantEstimate, ...] = ()
+
+    @property
+    def everything(self) -> tuple[VariantEstimate, ...]:
+        """Variants and judges."""
+        return (*self.variants, *self.judges)
 
     @property
     def requests(self) -> int:
         """Requests in all."""
-        return sum(item.requests for item in self.variants)
+        return sum(item.requests for item in self.everything)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """Variants without a known price."""
-        return tuple(item.variant for item in self.variants if item.max_cost_usd is None)
+        """Variants and judges without a known price."""
+        return tuple(item.variant for item in self.everything if item.max_cost_usd is None)
 
     @property
     def expected_cost_usd(self) -> float | None:
         """Expected dollars of the priced variants."""
-        costs = [v.expected_cost_usd for v in self.variants if v.expected_cost_usd is not None]
+        costs = [v.expected_cost_usd for v in self.everything if v.expected_cost_usd is not None]
         return sum(costs) if costs else None
 
     @property
     def max_cost_usd(self) -> float | None:
         """Dollars if every answer used all of its max_tokens, priced variants only."""
-        costs = [v.max_cost_usd for v in self.variants if v.max_cost_usd is not None]
+        costs = [v.max_cost_usd for v in self.everything if v.max_cost_usd is not None]
         return sum(costs) if costs else None
 
     @property
@@ -144,23 +151,60 @@ def _by_length(model: str) -> Calibration:
 def _estimate_variant(
     planned: PlannedVariant, sizes: Sequence[int], requests: int, calibration: Calibration
 ) -> VariantEstimate:
-    mean_bytes = sum(sizes) / max(len(sizes), 1)
-    overhead = 0 if calibration.n_counted else _OVERHEAD_TOKENS
-    per_request = mean_bytes * calibration.tokens_per_byte + overhead
-    capped = max(sizes, default=0) * calibration.most_per_byte + _OVERHEAD_TOKENS
-    answer = min(planned.answer_tokens, _EXPECTED_ANSWER_TOKENS)
-    thinking = planned.thinking_tokens * _expected_share(planned.variant.thinking)
+    load = Load(
+        planned.variant.key,
+        planned.model_id,
+        planned.variant.thinking,
+        planned.price,
+        planned.answer_tokens,
+        planned.thinking_tokens,
+        tuple(sizes),
+        max(sizes, default=0),
+        requests,
+    )
+    return estimate_load(load, calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests of one kind: prompts of some of them in bytes, and the largest there may be.
+
+    ``expected_answer_tokens`` is what an answer is likely to take of its ``answer_tokens``.
+    """
+
+    key: str
+    model: str
+    thinking: Thinking
+    price: Price | None
+    answer_tokens: int
+    thinking_tokens: int
+    sizes: tuple[int, ...]
+    largest: int
+    requests: int
+    expected_answer_tokens: int = _EXPECTED_ANSWER_TOKENS
+
+
+def estimate_load(load: Load, calibration: Calibration | None = None) -> VariantEstimate:
+    """What these requests will cost; tokens follow from lengths unless ``calibration`` says."""
+    known = calibration or _by_length(load.model)
+    mean_bytes = sum(load.sizes) / max(len(load.sizes), 1)
+    overhead = 0 if known.n_counted else _OVERHEAD_TOKENS
+    per_request = mean_bytes * known.tokens_per_byte + overhead
+    capped = load.largest * known.most_per_byte + _OVERHEAD_TOKENS
+    answer = min(load.answer_tokens, load.expected_answer_tokens)
+    thinking = load.thinking_tokens * _expected_share(load.thinking)
+    max_tokens, requests = load.answer_tokens + load.thinking_tokens, load.requests
     return VariantEstimate(
-        variant=planned.variant.key,
+        variant=load.key,
         requests=requests,
         input_tokens=round(per_request * requests),
         expected_output_tokens=round((answer + thinking) * requests),
-        max_output_tokens=planned.max_tokens * requests,
-        expected_cost_usd=_dollars(planned.price, per_request, answer + thinking, requests),
-        max_cost_usd=_dollars(planned.price, capped, planned.max_tokens, requests),
+        max_output_tokens=max_tokens * requests,
+        expected_cost_usd=_dollars(load.price, per_request, answer + thinking, requests),
+        max_cost_usd=_dollars(load.price, capped, max_tokens, requests),
         expected_thinking_tokens=round(thinking * requests),
-        max_thinking_tokens=planned.thinking_tokens * requests,
-        n_counted=calibration.n_counted,
+        max_thinking_tokens=load.thinking_tokens * requests,
+        n_counted=known.n_counted,
     )
 
 

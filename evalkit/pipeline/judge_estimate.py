@@ -1,0 +1,98 @@
+"""What the judges of a suite will cost, before there are answers for them to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from evalkit.messages.request import canonical
+from evalkit.pipeline.docket import task_of
+from evalkit.pipeline.judges import Bench, Seat, build_benches
+from evalkit.plan.estimate import Load, PlanEstimate, estimate_load
+from evalkit.plan.matrix import PlannedVariant
+from evalkit.scorers.judge import Matter
+from evalkit.suite.schema import Suite
+from evalkit.types import Case, Response, Usage
+
+_BYTES_PER_TOKEN = 4
+_EXPECTED_ANSWER_TOKENS = 300
+_EXPECTED_VERDICT_TOKENS = 150
+_PROBE = 20
+
+
+def with_judges(
+    estimate: PlanEstimate,
+    suite: Suite,
+    variants: Sequence[PlannedVariant],
+    probe: Sequence[Case],
+    n_cases: int,
+    env: Mapping[str, str],
+) -> PlanEstimate:
+    """The estimate with what judges will be asked at most: one question an answer, order and vote.
+
+    Answers are taken to be of the usual length, and at most as long as they may be.
+    """
+    n_answers = n_cases * suite.samples
+    judges = tuple(
+        estimate_load(load)
+        for bench in build_benches(suite, env)
+        for load in _loads(bench, variants, probe[:_PROBE], n_answers)
+    )
+    minutes = estimate.expected_minutes
+    limits = suite.limits
+    if judges and minutes is not None:
+        each = (
+            (limits.requests_per_minute, sum(one.requests for one in judges)),
+            (limits.input_tokens_per_minute, sum(one.input_tokens for one in judges)),
+            (limits.output_tokens_per_minute, sum(one.expected_output_tokens for one in judges)),
+        )
+        minutes += max(count / limit for limit, count in each if limit)
+    return replace(estimate, judges=judges, expected_minutes=minutes)
+
+
+def _loads(
+    bench: Bench, variants: Sequence[PlannedVariant], probe: Sequence[Case], n_answers: int
+) -> Iterator[Load]:
+    pairwise = bench.spec.pairwise
+    own = pairwise.variant if pairwise and pairwise.run is None else None
+    judged = [planned for planned in variants if planned.variant.key != own]
+    for seat in bench.seats:
+        usual = [
+            _size(bench, seat, planned, case, _EXPECTED_ANSWER_TOKENS)
+            for planned in judged
+            for case in probe
+        ]
+        most = [
+            _size(bench, seat, planned, case, planned.answer_tokens)
+            for planned in judged
+            for case in probe
+        ]
+        yield Load(
+            seat.variant(bench.name).key,
+            seat.way.model,
+            seat.way.thinking,
+            seat.price,
+            seat.answer_tokens,
+            seat.way.max_tokens - seat.answer_tokens,
+            tuple(usual),
+            max(most, default=0),
+            n_answers * len(judged) * bench.spec.votes * len(bench.suffixes),
+            _EXPECTED_VERDICT_TOKENS,
+        )
+
+
+def _size(bench: Bench, seat: Seat, planned: PlannedVariant, case: Case, answer_tokens: int) -> int:
+    """Bytes of a question about an answer of so many tokens, or of as many as it may have."""
+    text = "x" * (_BYTES_PER_TOKEN * min(answer_tokens, planned.answer_tokens))
+    answer = Response(text=text, thinking="", stop_reason="end_turn", usage=Usage())
+    is_pair = bench.judge.is_pairwise
+    matter = Matter(
+        case,
+        task_of(bench, planned, case),
+        answer,
+        answer if is_pair else None,
+        "first" if is_pair else "alone",
+    )
+    request = bench.judge.question(matter, seat.way)
+    parts = {"system": request.system, "messages": request.messages, **request.options}
+    return len(canonical(parts))
