@@ -33,6 +33,7 @@ _SCORERS = {
     "yaml": ("structure", "Yaml"),
     "xml_tag": ("structure", "XmlTag"),
     "tool_call": ("structure", "ToolCall"),
+    "code": ("code", "Code"),
     "latency": ("limits", "Latency"),
     "cost": ("limits", "Cost"),
     "length": ("limits", "Length"),
