@@ -1,1 +1,1 @@
-"""A place to run code that a model wrote: a child process with limits and, on Linux, little else."""
+"""A place for code that a model wrote: a child process with limits and, on Linux, fences."""

@@ -84,12 +84,12 @@ def enter_own_files(root: str, readable: Sequence[str], size_bytes: int) -> None
     _mount("tmpfs", root, "tmpfs", _NO_SETUID | _NO_DEVICES, options)
     for path in (*_SYSTEM, *readable):
         _show(root, path)
-    for folder in ("dev", "dev/shm", "proc", "tmp", "work"):
-        os.makedirs(f"{root}/{folder}", exist_ok=True)
+    for folder in ("dev/shm", "proc", "tmp", "work"):
+        Path(root, folder).mkdir(parents=True, exist_ok=True)
     for folder in ("dev/shm", "tmp", "work"):
-        os.chmod(f"{root}/{folder}", 0o1777)
+        Path(root, folder).chmod(0o1777)
     for device in _DEVICES:
-        os.close(os.open(f"{root}/dev/{device}", os.O_CREAT))
+        Path(root, "dev", device).touch()
         _mount(f"/dev/{device}", f"{root}/dev/{device}", None, _BIND)
     _mount("proc", f"{root}/proc", "proc", _NO_SETUID | _NO_DEVICES | _NO_EXEC)
     os.chdir(root)
@@ -108,19 +108,19 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "
 
 def _show(root: str, path: str) -> None:
     """Make a file or folder visible below ``root``, for reading; links stay links."""
-    target = f"{root}{path}"
-    if not os.path.lexists(path) or os.path.lexists(target):
+    source, target = Path(path), Path(f"{root}{path}")
+    if not os.path.lexists(source) or os.path.lexists(target):
         return
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    if os.path.islink(path):
-        os.symlink(os.readlink(path), target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
         return
-    if os.path.isdir(path):
-        os.mkdir(target)
+    if source.is_dir():
+        target.mkdir()
     else:
-        os.close(os.open(target, os.O_CREAT))
-    _mount(path, target, None, _BIND | _RECURSIVE)
-    _make_read_only(target)
+        target.touch()
+    _mount(path, str(target), None, _BIND | _RECURSIVE)
+    _make_read_only(str(target))
 
 
 def _make_read_only(target: str) -> None:
@@ -142,7 +142,7 @@ def stranger() -> int:
     """A user id that belongs to nobody, this process's own; 65534 where few ids are mapped."""
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, count = map(int, line.split())
-        if first <= _STRANGER and _STRANGER + 2**23 < first + count:
+        if first <= _STRANGER and first + count > _STRANGER + 2**23:
             return _STRANGER + os.getpid()
     return 65534
 
@@ -164,10 +164,10 @@ def limit(what: int, most: int) -> None:
 def count_tasks(uid: int) -> int:
     """How many processes and threads a user has; 0 where that cannot be seen."""
     count = 0
-    for name in filter(str.isdecimal, os.listdir("/proc") if is_linux() else ()):
+    for place in Path("/proc").glob("[0-9]*/task"):
         try:
-            if os.stat(f"/proc/{name}").st_uid == uid:
-                count += len(os.listdir(f"/proc/{name}/task"))
+            if place.stat().st_uid == uid:
+                count += len(list(place.iterdir()))
         except OSError:
             continue  # it has ended meanwhile
     return count
@@ -175,14 +175,14 @@ def count_tasks(uid: int) -> int:
 
 def family(pid: int) -> list[int]:
     """The process and all that descend from it, as far as they can be seen."""
-    found, waiting = [], [pid]
+    found: list[int] = []
+    waiting = [pid]
     while waiting and len(found) < 10_000:
         one = waiting.pop()
         found.append(one)
         try:
-            for task in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{task}/children", encoding="ascii") as file:
-                    waiting += map(int, file.read().split())
+            for task in Path(f"/proc/{one}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
         except OSError:
             continue  # it has ended meanwhile
     return found
@@ -193,8 +193,7 @@ def resident_bytes(pids: Sequence[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-                total += int(file.read().split()[1])
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         except (OSError, IndexError):
             continue  # it has ended meanwhile
     return total * resource.getpagesize()

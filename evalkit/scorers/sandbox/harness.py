@@ -1,9 +1,9 @@
 """Runs an answer and its tests, and tells how each went. Sent into the sandbox as text.
 
 Reads a job from standard input: ``answer``, ``prompt``, ``entry_point``, ``before`` (imports),
-``setup``, ``tests``, ``nonce``, ``stop_at_first``. Writes lines to descriptor 3, each with the nonce,
-which the answer is not told: printing "passed" or leaving early proves nothing. An answer that is
-out to cheat can still find it, as it lives in the same interpreter.
+``setup``, ``tests``, ``nonce``, ``stop_at_first``. Writes lines to descriptor 3, each with the
+nonce, which the answer is not told: printing "passed" or leaving early proves nothing. An answer
+that is out to cheat can still find it, as it lives in the same interpreter.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _run(name: str, source: str, module: types.ModuleType) -> str | None:
     linecache.cache[place] = (len(source), None, source.splitlines(True), place)
     try:
         exec(compile(source, place, "exec", dont_inherit=True), module.__dict__)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - SystemExit and the like are failures, too
         return _told(error)
     return None
 
@@ -89,7 +89,7 @@ def _told(error: BaseException) -> str:
             return words
         last = frames[-1]
         return f"{words} in {last.filename[1:-1]}, line {last.lineno}: {(last.line or '')[:160]}"
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - an error may be made to raise when it is looked at
         return type(error).__name__
 
 

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from evalkit.scorers.sandbox import fences
@@ -49,11 +50,11 @@ def keep(
 def _become_code(job: Mapping[str, Any], uid: int | None, verdict: int, output: int) -> NoReturn:
     """Turn this process into the interpreter that runs the code; everything else is closed."""
     os.setsid()
-    home = os.getcwd()
+    home = str(Path.cwd())
     if uid is not None and job["isolation"] != "full":
         os.chown(home, uid, uid)
     given = os.open("input", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    os.unlink("input")
+    Path("input").unlink()
     with open(given, "wb", closefd=False) as file:
         file.write(job["input"].encode("utf-8", "replace"))
     os.lseek(given, 0, os.SEEK_SET)

@@ -8,10 +8,11 @@ import warnings
 from collections.abc import Iterable
 
 _FENCE = re.compile(
-    r"^([ \t]*)(```+|~~~+)[ \t]*([\w.+#-]*)[^\n`]*\n(.*?)(?:^[ \t]*\2|\Z)", re.M | re.S
+    r"^([ \t]*)(```+|~~~+)[ \t]*([\w.+#-]*)[^\n`]*\n(.*?)(?:^[ \t]*\2|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 _PYTHON = ("", "python", "py", "python3", "python2", "py3", "ipython")
-_BEGINNING = re.compile(r"^(?:def |async def |class |import |from \w|@|\w+\s*=)", re.M)
+_BEGINNING = re.compile(r"^(?:def |async def |class |import |from \w|@|\w+\s*=)", re.MULTILINE)
 _MOST_CUTS = 60
 
 
@@ -53,7 +54,9 @@ def called_names(tests: Iterable[str]) -> list[str]:
 def _defines(code: str, names: Iterable[str]) -> bool:
     return any(
         re.search(
-            rf"^(?:(?:async )?def|class) +{re.escape(name)}\b|^{re.escape(name)} *=", code, re.M
+            rf"^(?:(?:(?:async )?def|class) +{re.escape(name)}\b|{re.escape(name)} *=)",
+            code,
+            re.MULTILINE,
         )
         for name in names
     )

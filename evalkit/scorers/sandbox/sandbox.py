@@ -49,9 +49,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How code ended: a wait ``status`` (None if it was ended), why it was ``killed``, what it told.
+    """How code ended, and what it told.
 
-    ``trouble`` says why it could not be run at all.
+    A wait ``status`` (None if it was made to end), why it was ``killed``; ``trouble`` says why it
+    could not be run at all.
     """
 
     status: int | None = None
@@ -142,7 +143,7 @@ def _needed_by(interpreter: str) -> list[str]:
             timeout=30,
         )
         prefixes = told.stdout.splitlines()
-    real = os.path.dirname(os.path.dirname(os.path.realpath(interpreter)))
+    real = str(Path(interpreter).resolve().parents[1])
     found = {*prefixes, *map(os.path.realpath, prefixes), real}
     return sorted(found - {"/", "/usr"}, key=len)
 
@@ -150,7 +151,7 @@ def _needed_by(interpreter: str) -> list[str]:
 @functools.lru_cache(maxsize=8)
 def find_isolation(python: str | None = None) -> tuple[Isolation | None, str]:
     """The best there is here, found by trying; None where even limits fail. And why no better."""
-    troubles = []
+    troubles: list[str] = []
     for isolation in _LEVELS:
         ended = run_python(
             "import os; os.write(3, b'here')", "", Bounds(), isolation=isolation, python=python

@@ -78,7 +78,7 @@ class _Watch:
             else:
                 self._look()
         self._end()
-        while any([self._read(pipe) for pipe in list(self._pipes)]):
+        while sum(self._read(pipe) for pipe in list(self._pipes)):
             pass
         kind, _, rest = ended.partition(" ")
         if kind == "trouble":
