@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
+from evalkit.messages.request import request_digest
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.verdicts import write_judge_scores
 from evalkit.scorers.registry import build_scorers
@@ -14,11 +17,14 @@ from evalkit.scorers.scorer import Scorer
 from evalkit.store.lock import RunLock
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runs import RunFolder
-from evalkit.suite.schema import Suite
+from evalkit.suite.schema import ScorerSpec, Suite
 from evalkit.tables import response_of, score_row
 from evalkit.types import Case, Response, Score
 
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 _BATCH_ROWS = 2_000
+_QUEUED_EACH = 4
 _COLUMNS = [
     "trial_key",
     "case_id",
@@ -46,7 +52,7 @@ def score_run(folder: RunFolder) -> None:
     ConfigError for a scorer that is no longer to be had.
     """
     suite = stored_suite(folder)
-    _write(folder, build_scorers(suite))
+    _write(folder, suite, build_scorers(suite))
     write_judge_scores(folder, suite)
 
 
@@ -75,20 +81,27 @@ def rescore_run(
             write_manifest(folder.path, replace(manifest, suite={**manifest.suite, **chosen}))
         if ask is not None:
             ask(stored)
-        _write(folder, scorers)
+        _write(folder, stored, scorers)
         write_judge_scores(folder, stored)
     finally:
         lock.release()
     return [spec.name for spec in stored.scorers]
 
 
-def _write(folder: RunFolder, scorers: Sequence[Scorer]) -> None:
+def scorer_digest(spec: ScorerSpec) -> str:
+    """What makes a scorer's grades its own; how samples are reduced is no part of it."""
+    return request_digest(spec.model_dump(mode="json", exclude={"reduce", "k"}))
+
+
+def _write(folder: RunFolder, suite: Suite, scorers: Sequence[Scorer]) -> None:
     if not scorers:
         return
+    digests = {spec.name: scorer_digest(spec) for spec in suite.scorers}
     cases = {case.id: case for case in folder.cases()}
     for scorer in scorers:
         # One pass a scorer, so that no more than some rows are ever held.
-        folder.write_scores(scorer.name, _scored(scorer, _rows(folder), cases))
+        rows = _scored(scorer, _rows(folder), cases)
+        folder.write_scores(scorer.name, rows, digest=digests[scorer.name])
 
 
 def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
@@ -100,13 +113,34 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
 def _scored(
     scorer: Scorer, rows: Iterator[dict[str, Any]], cases: Mapping[str, Case]
 ) -> Iterator[dict[str, Any]]:
-    for row in rows:
+    def scored(row: dict[str, Any]) -> dict[str, Any]:
         score = (
             grade(scorer, cases[row["case_id"]], response_of(row))
             if row["status"] == "ok"
             else Score(scorer.name, None, reason="no answer came")
         )
-        yield score_row(row["trial_key"], row["case_id"], row["variant_key"], row["sample"], score)
+        return score_row(row["trial_key"], row["case_id"], row["variant_key"], row["sample"], score)
+
+    workers = getattr(scorer, "workers", 1)
+    return map(scored, rows) if workers == 1 else _side_by_side(scored, rows, workers)
+
+
+def _side_by_side(
+    work: Callable[[_Given], _Made], items: Iterable[_Given], workers: int
+) -> Iterator[_Made]:
+    """As ``map``, in threads; for work that waits for processes of its own."""
+    waiting: deque[Future[_Made]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="score") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > workers * _QUEUED_EACH:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for left in waiting:
+                left.cancel()
 
 
 def grade(scorer: Scorer, case: Case, response: Response) -> Score:

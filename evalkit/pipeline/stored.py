@@ -15,7 +15,7 @@ from evalkit.analysis.matching import run_name
 from evalkit.analysis.trials import COLUMNS, Trials, aligned, narrowed, read_trials
 from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request
-from evalkit.pipeline.score import score_run
+from evalkit.pipeline.score import score_run, scorer_digest
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.twins import with_twins_as_clusters
 from evalkit.pipeline.wiring import resolve_endpoints
@@ -175,7 +175,11 @@ def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Tabl
     """Every scorer's grades; scored now if a scorer has not seen all that is stored."""
     columns = ["trial_key", "value", "answer"]
     found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
-    if any(table is None or table.num_rows != answered for table in found.values()):
+    if any(table is None or table.num_rows != answered for table in found.values()) or any(
+        # A scoring with other options that was cut short leaves some of its grades behind.
+        folder.scorer_digest(spec.name) not in (None, scorer_digest(spec))
+        for spec in suite.scorers
+    ):
         score_run(folder)
         found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
     return {name: table for name, table in found.items() if table is not None}

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
+import importlib.util
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from evalkit.errors import ConfigError, Problem
+from evalkit.scorers.apart import Apart, Origin
+from evalkit.scorers.math import Math
 from evalkit.scorers.scorer import Scorer
-from evalkit.scorers.user import plugin_names, scorer_from_file, scorer_from_plugin
+from evalkit.scorers.user import check_place, plugin_names
 from evalkit.suite.judge_schema import JUDGE
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import ScorerSpec, Suite
@@ -19,6 +26,7 @@ from evalkit.suite.schema import ScorerSpec, Suite
 _SCORERS = {
     "exact": ("text", "Exact"),
     "number": ("number", "Number"),
+    "math": ("math", "Math"),
     "includes": ("text", "Includes"),
     "excludes": ("text", "Excludes"),
     "starts_with": ("text", "StartsWith"),
@@ -41,27 +49,64 @@ _SCORERS = {
     "stop_reason": ("limits", "StopReason"),
     "refusal": ("limits", "Refusal"),
 }
+_USER_TIMEOUT_S = 60.0
 
 
 def build_scorer(spec: ScorerSpec) -> Scorer:
     """The scorer a suite names; raises ValueError, in words for the user, if it cannot be."""
     options = spec.options
     if spec.type == "python":
-        return scorer_from_file(str(options.pop("python", "")), spec.name, options)
+        place = str(options.pop("python", ""))
+        check_place(place)
+        return _apart("file", place, spec.name, options)
     if spec.type not in _SCORERS:
-        plugin = scorer_from_plugin(spec.type, spec.name, options)
-        if plugin is None:
+        if spec.type not in plugin_names():
             raise ValueError(_unknown(spec.type))
-        return plugin
+        return _apart("plugin", spec.type, spec.name, options)
     module, kind_name = _SCORERS[spec.type]
     try:
         kind = getattr(importlib.import_module(f"evalkit.scorers.{module}"), kind_name)
-        scorer: Scorer = kind(name=spec.name, **_checked(spec, kind))
+        checked = _checked(spec, kind)
+        if spec.type == "math":
+            return _math(kind(name=spec.name, **checked), checked)
+        scorer: Scorer = kind(name=spec.name, **checked)
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the scorer '{spec.type}' needs the package {error.name}: pip install {error.name}"
         ) from error
     return scorer
+
+
+def _apart(kind: str, place: str, name: str, options: dict[str, Any]) -> Apart:
+    """A user's scorer, in a process of its own; it is loaded now, so that its faults are known."""
+    timeout_s = options.pop("timeout_s", _USER_TIMEOUT_S)
+    if not _is_number(timeout_s) or timeout_s <= 0:
+        raise ValueError(f"timeout_s is a number of seconds, found {timeout_s!r}")
+    try:
+        written = json.dumps(options, sort_keys=True)
+    except TypeError as error:
+        raise ValueError(f"the options of '{name}' are not plain values: {error}") from None
+    path = Path(place.rpartition(":")[0])
+    changed = path.stat().st_mtime_ns if kind == "file" else 0
+    return _loaded(Origin(kind, place, name, written), float(timeout_s), changed)
+
+
+@functools.lru_cache(maxsize=16)
+def _loaded(origin: Origin, timeout_s: float, changed: int) -> Apart:
+    """One process a scorer, however often it is asked for, until its file is ``changed``."""
+    scorer = Apart(origin, timeout_s)
+    _ = scorer.needs_target
+    return scorer
+
+
+def _math(scorer: Math, options: dict[str, Any]) -> Apart:
+    if importlib.util.find_spec("math_verify") is None:
+        raise ValueError(
+            "the scorer 'math' needs the package math-verify: pip install 'evalkit[math]'"
+        )
+    place = "evalkit.scorers.math:Math"
+    origin = Origin("own", place, scorer.name, json.dumps(options), memory_mb=4096)
+    return Apart(origin, scorer.timeout_s, workers=max(1, min(8, os.cpu_count() or 1)))
 
 
 def build_scorers(suite: Suite) -> list[Scorer]:

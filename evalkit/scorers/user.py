@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from evalkit.imports import admit_pandas
 from evalkit.scorers.scorer import Scorer
 from evalkit.types import Case, Response, Score
 
@@ -34,7 +33,7 @@ class Function:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
-        return _as_score(self.name, self.function(case, response, **self.options))
+        return as_score(self.name, self.function(case, response, **self.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,44 +50,65 @@ class Method:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
-        return _as_score(self.name, self.scorer.score(case, response))
+        return as_score(self.name, self.scorer.score(case, response))
 
 
-def _as_score(name: str, given: Any) -> Score:
-    if isinstance(given, Score):
-        return Score(name, given.value, given.answer, given.reason)
-    value, reason = given if isinstance(given, tuple) else (given, None)
+def as_score(name: str, given: Any) -> Score:
+    """What a user's scorer returned, as a Score; null with the reason where it is none."""
+    value, answer, reason = _parts(given)
     if value is None:
         return Score(name, None, reason=reason or "the scorer gave none")
-    return Score(name, float(value), reason=reason)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, str) or not 0 <= number <= 1:
+        shown = repr(given)[:80]
+        return Score(name, None, reason=f"the scorer returned {shown}, not a number in [0, 1]")
+    return Score(name, number, answer, reason)
+
+
+def _parts(given: Any) -> tuple[Any, str | None, str | None]:
+    """Value, answer and reason."""
+    parts: tuple[Any, Any, Any] = (given, None, None)
+    if isinstance(given, Score):
+        parts = (given.value, given.answer, given.reason)
+    elif isinstance(given, tuple) and len(given) == 2:
+        parts = (given[0], None, given[1])
+    value, answer, reason = parts
+    return value, None if answer is None else str(answer), None if reason is None else str(reason)
 
 
 def scorer_from_file(place: str, name: str, options: dict[str, Any]) -> Scorer:
     """The scorer at ``file.py:name``; raises ValueError if it cannot be had."""
     path, _, attribute = place.rpartition(":")
+    module = _module(Path(path))
+    if not hasattr(module, attribute):
+        there = [key for key, value in vars(module).items() if _is_defined_in(module, value)]
+        raise ValueError(f"{path} has no '{attribute}'; it has: {', '.join(there) or 'nothing'}")
+    return _wrapped(getattr(module, attribute), name, options)
+
+
+def check_place(place: str) -> None:
+    """Raise ValueError for what is no ``file.py:name``, or names a file that is not there."""
+    path, _, attribute = place.rpartition(":")
     if not path or not attribute.isidentifier():
         raise ValueError(f"python is file.py:function, found {place!r}")
-    try:
-        found = getattr(_module(Path(path)), attribute)
-    except AttributeError:
-        raise ValueError(f"{path} has no '{attribute}'") from None
-    except Exception as error:
-        raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
-    return _wrapped(found, name, options)
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {path}")
 
 
-def scorer_from_plugin(kind: str, name: str, options: dict[str, Any]) -> Scorer | None:
-    """The scorer an installed package offers by that name, or None; raises ValueError."""
+def scorer_from_plugin(kind: str, name: str, options: dict[str, Any]) -> Scorer:
+    """The scorer an installed package offers by that name; raises ValueError."""
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
         try:
-            admit_pandas()
             found = entry.load()
         except Exception as error:
             raise ValueError(
                 f"the plugin {entry.value}: {type(error).__name__}: {error}"
             ) from error
         return _wrapped(found, name, options)
-    return None
+    raise ValueError(f"no installed package offers '{kind}'")
 
 
 def plugin_names() -> list[str]:
@@ -96,12 +116,19 @@ def plugin_names() -> list[str]:
     return sorted(entry_points(group=ENTRY_POINTS).names)
 
 
+def _is_defined_in(module: Any, value: Any) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == module.__name__
+
+
 def _wrapped(found: Any, name: str, options: dict[str, Any]) -> Scorer:
     if inspect.isclass(found):
         try:
-            return Method(name=name, scorer=found(**options))
-        except TypeError as error:
-            raise ValueError(f"{found.__name__}: {error}") from error
+            scorer = found(**options)
+        except Exception as error:
+            raise ValueError(f"{found.__name__}: {_told(error)}") from error
+        if not callable(getattr(scorer, "score", None)):
+            raise ValueError(f"the class {found.__name__} has no method score(case, response)")
+        return Method(name=name, scorer=scorer)
     if not callable(found):
         raise ValueError(f"'{name}' is neither a function nor a class, but {found!r}")
     try:
@@ -113,15 +140,27 @@ def _wrapped(found: Any, name: str, options: dict[str, Any]) -> Scorer:
     return Function(name=name, function=found, options=options)
 
 
-@lru_cache(maxsize=32)
 def _module(path: Path) -> Any:
-    name = f"evalkit_user_{path.stem}_{abs(hash(path))}"
+    """The module in a file, which may import what lies beside it."""
+    name = f"evalkit_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ValueError("not a Python file")
-    admit_pandas()
+        raise ValueError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look their module up by name while they are made.
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    sys.path.append(str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{error.filename}:{error.lineno}: {_told(error)}") from error
+    except BaseException as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        raise ValueError(f"{path}:{lines[-1] if lines else 1}: {_told(error)}") from error
     return module
+
+
+def _told(error: BaseException) -> str:
+    words = error.msg if isinstance(error, SyntaxError) else error
+    return f"{type(error).__name__}: {words}"

@@ -58,6 +58,7 @@ from evalkit.tables import (
 from evalkit.types import Case
 
 _LOOKED_UP_ROWS = 250_000
+_SCORER = b"evalkit.scorer"
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -203,15 +204,31 @@ class RunFolder:
         path = self.scores_path / f"{scorer}.parquet"
         return read_table(path, columns) if path.exists() else None
 
-    def write_scores(self, scorer: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Replace a scorer's grades, whole or not at all; ``rows`` are streamed to disk."""
+    def scorer_digest(self, scorer: str) -> str | None:
+        """What was written beside a scorer's grades to tell which options they come from."""
+        path = self.scores_path / f"{scorer}.parquet"
+        if not path.exists():
+            return None
+        with open_parquet(path) as file:
+            digest = (file.schema_arrow.metadata or {}).get(_SCORER)
+        return digest.decode() if digest else None
+
+    def write_scores(
+        self, scorer: str, rows: Iterable[Mapping[str, Any]], *, digest: str | None = None
+    ) -> None:
+        """Replace a scorer's grades, whole or not at all; ``rows`` are streamed to disk.
+
+        ``digest`` tells which scorer they come from.
+        """
         try:
             self.scores_path.mkdir(exist_ok=True)
         except OSError as error:
             raise StoreError(f"{self.scores_path}: {error.strerror or error}") from error
+        told = {_SCORER: digest.encode()} if digest else {}
+        schema = SCORES.with_metadata({**(SCORES.metadata or {}), **told})
         write_atomically(
             self.scores_path / f"{scorer}.parquet",
-            lambda aside: _write_rows(aside, rows, SCORES),
+            lambda aside: _write_rows(aside, rows, schema),
         )
 
     def _unsealed(self, columns: Sequence[str]) -> pa.Table:
