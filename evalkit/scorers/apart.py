@@ -45,12 +45,19 @@ class Origin:
 class Apart:
     """A scorer that grades in another process, within ``timeout_s`` seconds an answer."""
 
-    def __init__(self, origin: Origin, timeout_s: float, *, workers: int = 1) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        timeout_s: float,
+        *,
+        workers: int = 1,
+        needs_target: bool | None = None,
+    ) -> None:
         self.origin = origin
         self.timeout_s = timeout_s
         self.workers = workers
         self._children = threading.local()
-        self._needs_target: bool | None = None
+        self._needs_target = needs_target
 
     @property
     def name(self) -> str:

@@ -106,7 +106,8 @@ def _math(scorer: Math, options: dict[str, Any]) -> Apart:
         )
     place = "evalkit.scorers.math:Math"
     origin = Origin("own", place, scorer.name, json.dumps(options), memory_mb=4096)
-    return Apart(origin, scorer.timeout_s, workers=max(1, min(8, os.cpu_count() or 1)))
+    workers = max(1, min(8, os.cpu_count() or 1))
+    return Apart(origin, scorer.timeout_s, workers=workers, needs_target=True)
 
 
 def build_scorers(suite: Suite) -> list[Scorer]:
