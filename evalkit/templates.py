@@ -196,7 +196,7 @@ def attributes_of(template: Template, variable: str) -> frozenset[str]:
 
     What it includes is not looked into.
     """
-    tree = _environment({}).parse(template.source)
+    tree = PromptEnvironment({}).parse(template.source)
     found = {
         node.attr
         for node in tree.find_all(nodes.Getattr)
