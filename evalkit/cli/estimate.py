@@ -84,52 +84,80 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(document))
         return
-    from evalkit.cli.tables import new_table, print_table
+    from evalkit.cli.tables import Key, new_table, print_note, print_table
     from evalkit.report.format import tokens
 
-    table = new_table("variant", "requests", "tokens in", "tokens out", "cost")
+    table = new_table("variant", "asked", "tokens in", "tokens out", "cost")
     for item in estimate.everything:
         if estimate.judges and item is estimate.judges[0]:
             table.add_section()
         table.add_row(
-            item.variant,
+            Key(item.variant),
             f"{item.requests:,}",
             tokens(item.input_tokens),
-            f"{tokens(item.expected_output_tokens)} – {tokens(item.max_output_tokens)}",
-            _range(item.expected_cost_usd, item.max_cost_usd),
+            _range(tokens(item.expected_output_tokens), tokens(item.max_output_tokens)),
+            "no charge" if item.is_free else _cost(item.expected_cost_usd, item.max_cost_usd),
         )
     table.add_section()
-    whole = _range(estimate.expected_cost_usd, estimate.max_cost_usd)
-    table.add_row("all", f"{estimate.requests:,}", "", "", whole)
+    table.add_row(
+        "all",
+        f"{estimate.requests:,}",
+        tokens(sum(item.input_tokens for item in estimate.everything)),
+        _range(
+            tokens(sum(item.expected_output_tokens for item in estimate.everything)),
+            tokens(sum(item.max_output_tokens for item in estimate.everything)),
+        ),
+        "no charge"
+        if all(item.is_free for item in estimate.everything)
+        else _cost(estimate.expected_cost_usd, estimate.max_cost_usd),
+    )
     print_table(table)
-    for line in _notes(estimate):
-        click.echo(line)
+    for note in _notes(estimate):
+        print_note(note)
 
 
 def _notes(estimate: PlanEstimate) -> Iterator[str]:
     """What the figures rest on, and what they leave out."""
     from evalkit.messages.pricing import PRICES_AS_OF
+    from evalkit.report.format import listed, seconds, tokens
 
+    yield "Ranges: expected – if every answer used all of its max_tokens."
+    expected = sum(item.expected_thinking_tokens for item in estimate.everything)
+    most = sum(item.max_thinking_tokens for item in estimate.everything)
+    if most:
+        yield f"Thinking: {_range(tokens(expected), tokens(most))} of the tokens out."
     if estimate.n_counted:
         yield f"Input: counted by the endpoint ({estimate.n_counted} prompts of each model)."
     else:
         yield "Input: estimated from the length of the prompts, within about 30 %."
-    yield f"Prices: of {PRICES_AS_OF}, or the suite's own; without caching or batches."
+    cached = sum(item.cached_tokens for item in estimate.everything)
+    if cached:
+        yield f"Cache: {tokens(cached)} tokens of the input are expected to be read from it."
+    if not all(item.is_free for item in estimate.everything):
+        yield f"Prices: of {PRICES_AS_OF}, or the suite's own."
     if estimate.judges:
         yield "Judges: at most these questions; equal answers to a case are judged once."
+    if estimate.unpriced:
+        models = sorted({key.split("/")[1] for key in estimate.unpriced})
+        yield (
+            f"Not in the cost, as the price is unknown: {listed(models)}. Give it in the suite: "
+            "price: {input: …, output: …}."
+        )
     if estimate.expected_minutes is not None:
-        yield f"Time: about {estimate.expected_minutes:,.1f} min at the suite's rate limits."
+        time = seconds(60 * estimate.expected_minutes)
+        yield f"Time: about {time} at the suite's rate limits; slow answers take longer."
     else:
         yield "Time: unknown, as the suite names no rate limits (limits: requests_per_minute: …)."
-    if estimate.unpriced:
-        yield (
-            f"No price is known for {', '.join(estimate.unpriced[:4])}; they cost extra "
-            "(give it in the suite: price: {input: …, output: …})."
-        )
 
 
-def _range(expected: float | None, most: float | None) -> str:
-    """``$1.20 – $3.40``: expected, and if every answer used all of its max_tokens."""
+def _cost(expected: float | None, most: float | None) -> str:
+    from evalkit.report.format import money
+
     if expected is None or most is None:
         return "unknown"
-    return f"${expected:,.2f} – ${most:,.2f}"
+    return _range(money(expected), money(most))
+
+
+def _range(expected: str, most: str) -> str:
+    """``$1.20 – $3.40``: expected, and if every answer used all of its max_tokens."""
+    return expected if expected == most else f"{expected} – {most}"

@@ -93,16 +93,19 @@ def _document(preview: Preview) -> dict[str, Any]:
 
 def _show(preview: Preview) -> None:
     """The table of variants, then each prompt once, under the variants that send it."""
-    from evalkit.cli.tables import new_table, print_table
+    from evalkit.cli.tables import Key, new_table, print_table
+    from evalkit.report.format import count, one_line
 
-    click.echo(
-        f"{preview.n_trials:,} trials: {len(preview.variants)} variants x {preview.n_cases:,} "
-        f"cases x {preview.samples} samples"
+    parts = (
+        count(len(preview.variants), "variant"),
+        count(preview.n_cases, "case"),
+        count(preview.samples, "sample"),
     )
+    click.echo(f"{count(preview.n_trials, 'trial')}: {' x '.join(parts)}")
     table = new_table("variant", "trials", "answer", "thinking", "max_tokens")
     for planned in preview.variants:
         table.add_row(
-            planned.variant.key,
+            Key(planned.variant.key),
             f"{preview.n_cases * preview.samples:,}",
             f"{planned.answer_tokens:,}",
             f"{planned.thinking_tokens:,}",
@@ -114,15 +117,16 @@ def _show(preview: Preview) -> None:
         name = planned.variant.prompt
         if name not in rendered:
             rendered[name] = planned.prompt.render(preview.first[0])
-            count = sum(other.variant.prompt == name for other in preview.variants)
-            _show_prompt(name, rendered[name], count, preview.first[0].id)
+            users = sum(other.variant.prompt == name for other in preview.variants)
+            case = one_line(preview.first[0].id)
+            _show_prompt(name, rendered[name], f"in {count(users, 'variant')}, for case {case}")
 
 
-def _show_prompt(name: str, rendered: Rendered, count: int, case_id: str) -> None:
-    from evalkit.report.format import neutral, one_line
+def _show_prompt(name: str, rendered: Rendered, about: str) -> None:
+    from evalkit.report.format import neutral
 
     click.secho(f"\n{name}", bold=True, nl=False)
-    click.echo(f"  in {count} variants, for case {one_line(case_id)}")
+    click.echo(f"  {about}")
     for role, text in rendered.turns():
         click.secho(f"  {role}", fg="cyan")
         for line in neutral(text).splitlines():

@@ -78,6 +78,7 @@ def _loads(
             max(most, default=0),
             n_answers * len(judged) * bench.spec.votes * len(bench.suffixes),
             _EXPECTED_VERDICT_TOKENS,
+            is_free=seat.endpoint.is_embedded,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.messages.models import find_model
@@ -22,6 +22,8 @@ _NEWER_TOKENIZER = 1.3
 _OVERHEAD_TOKENS = 16
 # An image of the size the API scales down to costs about this.
 _IMAGE_TOKENS = 1600
+# What servers cache at least, where the model is unknown.
+_CACHE_MIN_TOKENS = 1024
 # An answer to an evaluation prompt is seldom longer, and thinking seldom takes all its room:
 # half a budget; where the model decides, more the more effort it is to make.
 _EXPECTED_ANSWER_TOKENS = 300
@@ -42,8 +44,10 @@ class Calibration:
 class VariantEstimate:
     """One variant: counts over all its requests. Costs are None when the price is unknown.
 
-    ``expected_thinking_tokens`` and ``max_thinking_tokens`` are parts of the output tokens.
+    ``expected_thinking_tokens`` and ``max_thinking_tokens`` are parts of the output tokens,
+    ``cached_tokens`` the part of the input that is expected to come from the server's prompt cache.
     ``n_counted`` prompts were counted by the endpoint; 0 means input follows from text lengths.
+    ``is_free``: the local model, which costs nothing.
     """
 
     variant: str
@@ -56,6 +60,8 @@ class VariantEstimate:
     expected_thinking_tokens: int = 0
     max_thinking_tokens: int = 0
     n_counted: int = 0
+    cached_tokens: int = 0
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,12 @@ class PlanEstimate:
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """Variants and judges without a known price."""
-        return tuple(item.variant for item in self.everything if item.max_cost_usd is None)
+        """Variants and judges without a known price, but for the local model."""
+        return tuple(
+            item.variant
+            for item in self.everything
+            if item.max_cost_usd is None and not item.is_free
+        )
 
     @property
     def expected_cost_usd(self) -> float | None:
@@ -119,15 +129,15 @@ def estimate_plan(
 
     ``calibrations`` are by model name; the rate limits are those of each model.
     """
-    sizes = {
-        planned.variant.prompt: [prompt_bytes(planned.prompt.render(case)) for case in probe]
-        for planned in {planned.variant.prompt: planned for planned in variants}.values()
+    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
+    weights = {
+        name: _weigh([prompt.render(case) for case in probe]) for name, prompt in prompts.items()
     }
     known = calibrations or {}
     estimates = tuple(
         _estimate_variant(
             planned,
-            sizes[planned.variant.prompt],
+            weights[planned.variant.prompt],
             n_cases * samples,
             known.get(planned.variant.model) or _by_length(planned.model_id),
         )
@@ -148,8 +158,22 @@ def _by_length(model: str) -> Calibration:
     return Calibration(factor / _BYTES_PER_TOKEN, factor / _BYTES_PER_TOKEN_CAP, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """What a prompt weighs on the probed cases, in bytes, and of it what all of them share."""
+
+    sizes: tuple[int, ...]
+    shared_bytes: int
+
+
+def _weigh(rendered: Sequence[Rendered]) -> _Weight:
+    prefixes = {canonical({"prefix": one.shared_prefix}): one for one in rendered if one.is_cached}
+    shared = len(next(iter(prefixes))) if len(prefixes) == 1 else 0
+    return _Weight(tuple(prompt_bytes(one) for one in rendered), shared)
+
+
 def _estimate_variant(
-    planned: PlannedVariant, sizes: Sequence[int], requests: int, calibration: Calibration
+    planned: PlannedVariant, weight: _Weight, requests: int, calibration: Calibration
 ) -> VariantEstimate:
     load = Load(
         planned.variant.key,
@@ -158,9 +182,11 @@ def _estimate_variant(
         planned.price,
         planned.answer_tokens,
         planned.thinking_tokens,
-        tuple(sizes),
-        max(sizes, default=0),
+        weight.sizes,
+        max(weight.sizes, default=0),
         requests,
+        shared_bytes=weight.shared_bytes,
+        is_free=planned.endpoint.is_embedded,
     )
     return estimate_load(load, calibration)
 
@@ -169,7 +195,9 @@ def _estimate_variant(
 class Load:
     """Requests of one kind: prompts of some of them in bytes, and the largest there may be.
 
-    ``expected_answer_tokens`` is what an answer is likely to take of its ``answer_tokens``.
+    ``expected_answer_tokens`` is what an answer is likely to take of its ``answer_tokens``,
+    ``shared_bytes`` what all prompts begin with and the server is to cache; ``is_free``: asked of
+    the local model.
     """
 
     key: str
@@ -182,6 +210,8 @@ class Load:
     largest: int
     requests: int
     expected_answer_tokens: int = _EXPECTED_ANSWER_TOKENS
+    shared_bytes: int = 0
+    is_free: bool = False
 
 
 def estimate_load(load: Load, calibration: Calibration | None = None) -> VariantEstimate:
@@ -194,18 +224,43 @@ def estimate_load(load: Load, calibration: Calibration | None = None) -> Variant
     answer = min(load.answer_tokens, load.expected_answer_tokens)
     thinking = load.thinking_tokens * _expected_share(load.thinking)
     max_tokens, requests = load.answer_tokens + load.thinking_tokens, load.requests
+    cached = _cached_tokens(load.model, load.shared_bytes * known.tokens_per_byte)
     return VariantEstimate(
         variant=load.key,
         requests=requests,
         input_tokens=round(per_request * requests),
         expected_output_tokens=round((answer + thinking) * requests),
         max_output_tokens=max_tokens * requests,
-        expected_cost_usd=_dollars(load.price, per_request, answer + thinking, requests),
+        expected_cost_usd=_expected_dollars(
+            load.price, (per_request, cached, answer + thinking), requests
+        ),
         max_cost_usd=_dollars(load.price, capped, max_tokens, requests),
         expected_thinking_tokens=round(thinking * requests),
         max_thinking_tokens=load.thinking_tokens * requests,
         n_counted=known.n_counted,
+        cached_tokens=round(cached * max(requests - 1, 0)),
+        is_free=load.is_free,
     )
+
+
+def _cached_tokens(model: str, shared_tokens: float) -> float:
+    """The tokens of a prompt that a server keeps: prefixes too short for it are sent in full."""
+    found = find_model(model)
+    least = found[1].get("cache_min_tokens") if found else None
+    return shared_tokens if shared_tokens >= (least or _CACHE_MIN_TOKENS) else 0.0
+
+
+def _expected_dollars(
+    price: Price | None, per_request: tuple[float, float, float], requests: int
+) -> float | None:
+    """Dollars for tokens of (input, of it cached, output) a request; the first fills the cache."""
+    prompt, cached, output = per_request
+    if not cached or not requests:
+        return _dollars(price, prompt, output, requests)
+    fresh = Usage(round(prompt - cached), round(output))
+    first = cost_usd(replace(fresh, cache_write_tokens=round(cached)), price)
+    other = cost_usd(replace(fresh, cache_read_tokens=round(cached)), price)
+    return None if first is None or other is None else first + other * (requests - 1)
 
 
 def _expected_share(thinking: Thinking) -> float:

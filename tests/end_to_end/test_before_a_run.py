@@ -37,7 +37,7 @@ def sweep(shell):
 def test_a_twelve_line_sweep_is_planned_priced_and_run(shell, server, sweep):
     assert len(SWEEP.splitlines()) <= 12
     plan = shell("plan", sweep)
-    assert plan.out.startswith("1,200 trials: 30 variants x 40 cases x 1 samples\n")
+    assert plan.out.startswith("1,200 trials: 30 variants x 40 cases x 1 sample\n")
     for name in ("direct", "brief", "steps"):
         assert f"\n{name}  in 10 variants, for case " in plan.out
     estimate = shell("estimate", sweep, "--json").json

@@ -65,3 +65,38 @@ def test_prompt_bytes_count_what_is_sent():
     suite = Suite.model_validate(a_suite())
     (planned,) = plan_variants(suite, {"claude-haiku-4-5": Endpoint("m", "http://x")})
     assert prompt_bytes(planned.prompt.render(a_case(question="é" * 10))) == 20
+
+
+def test_a_cached_prefix_is_paid_for_once_and_read_from_then_on():
+    prompt = {"system": "s" * 35_000, "user": "{{ question }}"}
+    plain = estimate(prompts={"p": prompt}).variants[0]
+    cached = estimate(prompts={"p": {**prompt, "cache_prefix": True}}).variants[0]
+    prefix = cached.cached_tokens / 19
+    assert plain.cached_tokens == 0
+    assert prefix == pytest.approx(10_000, rel=0.02)
+    # Haiku 4.5: 1 USD a million of input, 1.25 written to the cache, 0.1 read from it.
+    saved = prefix * (20 * 1.0 - 1.25 - 19 * 0.1) / 1e6
+    assert plain.expected_cost_usd - cached.expected_cost_usd == pytest.approx(saved, rel=0.01)
+    assert cached.max_cost_usd == plain.max_cost_usd
+
+
+@pytest.mark.parametrize("system", ["short", "{{ question }}" + "s" * 35_000])
+def test_a_prefix_that_is_short_or_differs_is_not_cached(system):
+    suite = a_suite(prompts={"p": {"system": system, "user": "x", "cache_prefix": True}})
+    suite = Suite.model_validate(suite)
+    variants = plan_variants(suite, {m.name: Endpoint(m.name, "http://x") for m in suite.models})
+    cases = [a_case(question="one"), a_case(question="two")]
+    assert estimate_plan(variants, cases, 2, 1).variants[0].cached_tokens == 0
+
+
+def test_the_local_model_is_free_and_no_price_is_missing():
+    suite = Suite.model_validate(a_suite(models=["local", "mystery"]))
+    endpoints = {
+        "local": Endpoint("local", "", is_embedded=True),
+        "mystery": Endpoint("mystery", "http://x"),
+    }
+    plan = estimate_plan(plan_variants(suite, endpoints), [a_case()], 2, 1)
+    local, mystery = plan.variants
+    assert (local.is_free, mystery.is_free) == (True, False)
+    assert plan.unpriced == (mystery.variant,)
+    assert plan.expected_cost_usd is None
