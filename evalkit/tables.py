@@ -236,7 +236,7 @@ def case_row(case: Case) -> dict[str, Any]:
     """A case as one row of CASES."""
     return {
         "case_id": case.id,
-        "inputs": orjson.dumps(_without_surrogates(dict(case.inputs))).decode(),
+        "inputs": encode_row(case.inputs).decode(),
         "target": case.target,
         "cluster": case.cluster,
         "tags": list(case.tags),

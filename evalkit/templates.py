@@ -65,7 +65,10 @@ class Template:
                 "Check the braces; text that is no template goes into {% raw %} … {% endraw %}.",
             ) from error
         self._compiled = environment.template_class.from_code(
-            environment, code, environment.make_globals(None)
+            # A plain dict: Jinja's own chain of two is copied item by item at every rendering.
+            environment,
+            code,
+            dict(environment.make_globals(None)),
         )
 
     def render(self, values: Mapping[str, Any]) -> str:

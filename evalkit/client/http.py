@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from typing import Self
 
@@ -70,6 +70,9 @@ class HttpClient:
         # Streams are timed byte by byte, but the longest of them ends too.
         self._longest_s = limits.total_timeout_s * (_STREAM_PATIENCE if endpoint.stream else 1)
         self._http = open_http(endpoint, limits, transport)
+        # Sending has no timeout of its own: it has as long as waiting for the reply's head.
+        wait_s = self._http.timeout.read or 0.0
+        self._head_s = min(self._longest_s, limits.connect_timeout_s + 2 * wait_s)
         self._transport = self._http.transport_for(self._url)
         self._extensions = {"timeout": self._http.timeout.as_dict()}
 
@@ -87,38 +90,35 @@ class HttpClient:
         """
         body = body_bytes(encode_request(request, self._endpoint))
         start_s = self._clock.now_s()
+        seconds = self._head_s
         try:
-            async with self._within(self._longest_s):
-                return await self._exchange(body, start_s, on_start or _nothing)
+            async with asyncio.timeout(seconds) as timer:
+                reply = await self._ask(body)
+                if seconds < self._longest_s:
+                    timer.reschedule(asyncio.get_running_loop().time() + self._longest_s - seconds)
+                    seconds = self._longest_s
+                return await self._exchange(reply, start_s, on_start or _nothing)
         except ApiError as error:
-            error.elapsed_s = self._clock.now_s() - start_s
-            raise
-
-    @contextlib.asynccontextmanager
-    async def _within(self, seconds: float) -> AsyncIterator[None]:
-        """Turns whatever goes wrong with the connection into an ApiError, lateness included."""
-        try:
-            async with asyncio.timeout(seconds):
-                yield
+            told = error
         except TimeoutError as error:
-            raise ApiError("timeout", f"no whole answer within {seconds:g} s") from error
+            told = ApiError("timeout", f"no whole answer within {seconds:g} s")
+            told.__cause__ = error
         except FAILED as error:
-            raise failure(error, self._secrets) from error
+            told = failure(error, self._secrets)
+            told.__cause__ = error
+        told.elapsed_s = self._clock.now_s() - start_s
+        raise told
 
     async def _ask(self, body: bytes) -> httpx.Response:
-        """The head of the reply. Sending has no timeout of its own: it has as long as waiting."""
+        """The head of the reply."""
         request = httpx.Request(
             "POST", self._url, headers=self._headers, content=body, extensions=self._extensions
         )
-        timeout = self._http.timeout
-        seconds = (timeout.connect or 0.0) + 2 * (timeout.read or 0.0)
-        async with self._within(seconds):
-            return await self._transport.handle_async_request(request)
+        return await self._transport.handle_async_request(request)
 
     async def _exchange(
-        self, body: bytes, start_s: float, on_start: Callable[[], None]
+        self, reply: httpx.Response, start_s: float, on_start: Callable[[], None]
     ) -> Response:
-        reply = await self._ask(body)
         async with contextlib.aclosing(reply):
             headers = plain(reply.headers)
             if self._on_limits is not None:
@@ -127,8 +127,9 @@ class HttpClient:
                 text = await short_body(reply, headers)
                 now = self._clock.utc()
                 raise parse_error(reply.status_code, headers, text, now, secrets=self._secrets)
-            response = await self._read_answer(reply, headers, start_s, on_start)
-        return replace(response, request_id=request_id(headers) or response.request_id)
+            response, end_s = await self._read_answer(reply, headers, start_s, on_start)
+        named = request_id(headers) or response.request_id
+        return replace(response, request_id=named, elapsed_s=end_s - start_s)
 
     async def _read_answer(
         self,
@@ -136,12 +137,15 @@ class HttpClient:
         headers: Mapping[str, str],
         start_s: float,
         on_start: Callable[[], None],
-    ) -> Response:
-        """Streamed or whole, as the body says: gateways stream as JSON and err as a stream."""
+    ) -> tuple[Response, float]:
+        """The answer, and when its end came.
+
+        Streamed or whole, as the body says: gateways stream as JSON and err as a stream.
+        """
         if not is_bounded(headers):
             encoding = headers["content-encoding"]
             raise ApiError("malformed", f"an answer in the encoding {encoding!r}", status=200)
-        chunks = self._capped(reply)
+        chunks = self._capped(reply, is_encoded="content-encoding" in headers)
         start = b""
         async for chunk in chunks:
             # Blank lines keep connections alive and mean nothing before either form.
@@ -150,17 +154,14 @@ class HttpClient:
                 break
         on_start()
         if looks_like_events(start, headers.get("content-type", "")):
-            response = await self._read_stream(start, chunks, start_s)
-        else:
-            rest = [chunk async for chunk in chunks]
-            response = parse_response(b"".join((start, *rest)), secrets=self._secrets)
-        if response.elapsed_s is not None:
-            return response
-        return replace(response, elapsed_s=self._clock.now_s() - start_s)
+            return await self._read_stream(start, chunks, start_s)
+        rest = [chunk async for chunk in chunks]
+        response = parse_response(b"".join((start, *rest)), secrets=self._secrets)
+        return response, self._clock.now_s()
 
     async def _read_stream(
         self, start: bytes, chunks: AsyncGenerator[bytes, None], start_s: float
-    ) -> Response:
+    ) -> tuple[Response, float]:
         reader, assembler = SseReader(), MessageAssembler(start_s, secrets=self._secrets)
         chunk: bytes | None = start
         while chunk is not None:
@@ -168,18 +169,22 @@ class HttpClient:
             for event in reader.feed(chunk):
                 assembler.add(event, now_s)
             if assembler.done:
-                response = replace(assembler.result(), elapsed_s=now_s - start_s)
+                response = assembler.result()
                 await _drain(chunks)
-                return response
+                return response, now_s
             chunk = await anext(chunks, None)
         for event in reader.close():
             assembler.add(event, self._clock.now_s())
-        return assembler.result()
+        return assembler.result(), self._clock.now_s()
 
-    async def _capped(self, reply: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async def _capped(
+        self, reply: httpx.Response, *, is_encoded: bool
+    ) -> AsyncGenerator[bytes, None]:
         """The decoded body; more than the limit is an ApiError."""
         limit, size = self._limits.max_response_bytes, 0
-        async for chunk in reply.aiter_bytes():
+        # Where there is nothing to decode, httpx's decoders would only cost time.
+        body = None if is_encoded else reply.stream
+        async for chunk in body if isinstance(body, httpx.AsyncByteStream) else reply.aiter_bytes():
             size += len(chunk)
             if size > limit:
                 raise ApiError("response_too_large", f"the answer exceeds {limit:,} bytes")

@@ -48,6 +48,7 @@ def read_message(
     *,
     first_token_s: float | None = None,
     thinking_s: float | None = None,
+    text_s: float | None = None,
 ) -> Response:
     """A Messages API ``message`` object as a Response, with the times a stream has measured.
 
@@ -73,6 +74,7 @@ def read_message(
         model=_optional_text(message.get("model")),
         id=_optional_text(message.get("id")),
         stop_sequence=stop_sequence,
+        text_s=text_s,
         redacted_blocks=len(by_type.get("redacted_thinking", ())),
         tool_calls=tuple(_tool_call(block) for block in by_type.get("tool_use", ())),
         refusal_category=_refusal_category(message.get("stop_details")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from evalkit.errors import ApiError
@@ -144,10 +143,12 @@ class MessageAssembler:
         text_s = None
         if self._text_since_s is not None and self._stopped_s is not None:
             text_s = self._stopped_s - self._text_since_s
-        response = read_message(
-            self.message(), first_token_s=self._first_token_s, thinking_s=self._thinking_s
+        return read_message(
+            self.message(),
+            first_token_s=self._first_token_s,
+            thinking_s=self._thinking_s,
+            text_s=text_s,
         )
-        return replace(response, text_s=text_s)
 
     def message(self) -> dict[str, Any]:
         """The ``message`` object as far as it has come, as an unstreamed answer would hold it."""
