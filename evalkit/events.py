@@ -48,7 +48,8 @@ class Snapshot:
     """A run at one moment. Rates are per second over the last seconds; money may be unknown.
 
     ``limit`` is how many requests may be in flight, ``limited_by`` what the next one waits for.
-    ``stall_s`` is the longest the event loop has been kept from its work.
+    ``stall_s`` is the longest the event loop has been kept from its work, ``stall_cpu_s`` the
+    longest by the run's own computing; ``tasks`` is how many tasks the loop has.
     """
 
     elapsed_s: float
@@ -69,6 +70,8 @@ class Snapshot:
     failures: Mapping[str, int]
     is_paused: bool
     stall_s: float
+    stall_cpu_s: float
+    tasks: int
 
 
 Event = RunStarted | TrialFinished | Stopping | Snapshot

@@ -66,7 +66,8 @@ def engine_report(now: Snapshot) -> str:
     """How the engine fared, for ``-v``."""
     return (
         f"{now.done:,} outcomes in {span(now.elapsed_s)}, {now.retries} retries, "
-        f"longest stall of the event loop {1000 * now.stall_s:.0f} ms"
+        f"longest stall of the event loop {1000 * now.stall_s:.0f} ms "
+        f"({1000 * now.stall_cpu_s:.0f} ms by its own computing)"
     )
 
 

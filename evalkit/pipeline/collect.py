@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import replace
 
 from evalkit.errors import EXIT_API, EXIT_BUDGET, FAILURES, EvalkitError, StoreError
@@ -23,7 +23,7 @@ _MOST_REFUSALS = 20
 
 
 async def collect(
-    trials: Iterable[Trial],
+    trials: AsyncIterable[Trial],
     *,
     executor: Executor,
     ledger: Ledger,
@@ -61,10 +61,10 @@ async def collect(
 
 
 async def _uncached(
-    trials: Iterable[Trial], cache: CachedAnswers | None, recorder: Recorder, stop: Stop
+    trials: AsyncIterable[Trial], cache: CachedAnswers | None, recorder: Recorder, stop: Stop
 ) -> AsyncIterator[Trial]:
     """Trials that must be asked; the others are recorded at once. Waits for the disk."""
-    for trial in trials:
+    async for trial in trials:
         await recorder.room()
         if stop.event.is_set():
             return

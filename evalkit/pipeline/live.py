@@ -8,17 +8,18 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from evalkit.client.throttled import Gate
 from evalkit.events import Event, Listener, Snapshot, TrialFinished, VariantProgress
 from evalkit.pipeline.ledger import Ledger
+from evalkit.pipeline.pulse import Pulse
 from evalkit.scorers.scorer import Scorer
 from evalkit.stats.estimates import wilson
 from evalkit.store.runs import RunFolder
 from evalkit.store.status import read_control, write_status
 from evalkit.types import Failure, Response, TrialResult
 
-_TICK_S = 0.02
 _LOOK_S = 0.5
 _RATE_WINDOW_S = 10.0
 _Z_95 = 1.959964
@@ -62,7 +63,7 @@ class Live:
     _is_priced: bool = False
     _started_s: float = field(default_factory=time.monotonic)
     _moments: deque[_Moment] = field(default_factory=deque)
-    _stall_s: float = 0.0
+    pulse: Pulse = field(default_factory=Pulse)
 
     def __post_init__(self) -> None:
         for variant in self.variants:
@@ -127,7 +128,9 @@ class Live:
             variants=tuple(_shown(key, progress) for key, progress in self._progress.items()),
             failures=dict(self._failures),
             is_paused=any(limiter.is_paused for limiter in limiters),
-            stall_s=self._stall_s,
+            stall_s=self.pulse.stall_s,
+            stall_cpu_s=self.pulse.stall_cpu_s,
+            tasks=len(asyncio.all_tasks()),
         )
 
     def _projected_usd(self) -> float | None:
@@ -143,27 +146,18 @@ class Live:
         return self.ledger.spent_usd + left
 
     async def watch(self, folder: RunFolder, listen: Listener) -> None:
-        """Tell ``listen`` and other processes how the run is, and do what they ask; for ever.
-
-        Ticks far more often than it tells, to see how long the event loop is ever held up.
-        """
-        look_at_s = asked = 0.0
+        """Tell ``listen`` and other processes how the run is, and do what they ask; for ever."""
+        asked = 0.0
         while True:
-            before_s = time.monotonic()
-            await asyncio.sleep(_TICK_S)
-            now_s = time.monotonic()
-            self._stall_s = max(self._stall_s, now_s - before_s - _TICK_S)
-            if now_s < look_at_s:
-                continue
-            look_at_s = now_s + _LOOK_S
-            asked = self._obey(folder, asked)
+            await asyncio.sleep(_LOOK_S)
+            asked = self._obey(await asyncio.to_thread(read_control, folder.path), asked)
             snapshot = self.snapshot()
             listen(snapshot)
-            write_status(folder.path, {"pid": os.getpid(), "at": time.time(), **asdict(snapshot)})
+            status = {"pid": os.getpid(), "at": time.time(), **asdict(snapshot)}
+            await asyncio.to_thread(write_status, folder.path, status)
 
-    def _obey(self, folder: RunFolder, seen: float) -> float:
+    def _obey(self, control: Mapping[str, Any], seen: float) -> float:
         """Apply what was asked since; the moment of the asking."""
-        control = read_control(folder.path)
         at = float(control.get("at", 0.0))
         if at <= seen or at < time.time() - (time.monotonic() - self._started_s):
             return max(at, seen)  # heard already, or asked of an earlier sitting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from evalkit.pipeline.caching import CachedAnswers
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
+from evalkit.pipeline.supply import in_thread
 from evalkit.pipeline.wiring import open_engine
 from evalkit.policies import Limits
 from evalkit.store.runs import RunFolder
@@ -50,7 +52,7 @@ class Session:
                     self.live.gates.update(engine.gates)
                     async with self._watched():
                         await collect(
-                            trials,
+                            in_thread(trials),
                             executor=engine.executor,
                             ledger=self.live.ledger,
                             recorder=recorder,
@@ -79,12 +81,14 @@ class Session:
         watch = asyncio.create_task(
             self.live.watch(self.home or self.writer.folder, self.listen), name="watch"
         )
+        pulse = asyncio.create_task(self.live.pulse.beat(), name="pulse")
         try:
             yield
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            for task in (watch, pulse):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 @contextmanager
@@ -114,5 +118,10 @@ def in_loop(session: Coroutine[Any, Any, Reason | None]) -> Reason | None:
     factory = None
     if importlib.util.find_spec("uvloop"):
         factory = importlib.import_module("uvloop").new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(session)
+    # What is loaded by now stays; looking through it for garbage would hold the loop up.
+    gc.freeze()
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(session)
+    finally:
+        gc.unfreeze()

@@ -57,6 +57,7 @@ from evalkit.tables import (
 )
 from evalkit.types import Case
 
+_CASES_AT_ONCE = 128
 _LOOKED_UP_ROWS = 250_000
 _SCORER = b"evalkit.scorer"
 BoolArray = npt.NDArray[np.bool_]
@@ -119,7 +120,10 @@ class RunFolder:
                 mask = wanted[place : place + batch.num_rows]
                 place += batch.num_rows
                 batch = batch.slice(0, len(mask)).filter(pa.array(mask))
-            yield from (case_of(row) for row in batch.to_pylist())
+            # A few at a time: turning a whole batch into Python holds up everybody else.
+            for start in range(0, batch.num_rows, _CASES_AT_ONCE):
+                rows = batch.slice(start, _CASES_AT_ONCE).to_pylist()
+                yield from (case_of(row) for row in rows)
 
     def case_columns(self) -> pa.Table:
         """Case ids, clusters and tags, without the inputs."""

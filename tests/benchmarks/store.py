@@ -99,6 +99,7 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
     from evalkit.pipeline.ledger import Ledger
     from evalkit.pipeline.remaining import remaining_trials
     from evalkit.pipeline.stop import Stop
+    from evalkit.pipeline.supply import in_thread
     from evalkit.store.writer import RunWriter
 
     memory: dict[int, float] = {}
@@ -115,7 +116,7 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
     watch = asyncio.create_task(stalls(stall))
     start = time.perf_counter()
     await collect(
-        remaining_trials(folder, variants, 1, done),
+        in_thread(remaining_trials(folder, variants, 1, done)),
         executor=Instant(),
         ledger=Ledger({"claude-haiku-4-5": find_price("claude-haiku-4-5")}),
         recorder=recorder,

@@ -37,7 +37,7 @@ async def run(writer, client, trials, *, cap=None, workers=4, stop=None, heard=N
     recorder = Recorder(writer, heard.append, stop)
     try:
         await collect(
-            trials,
+            one_by_one(trials),
             executor=LocalExecutor({MODEL: client}, workers, FakeClock(), stop.event),
             ledger=ledger,
             recorder=recorder,
@@ -48,6 +48,11 @@ async def run(writer, client, trials, *, cap=None, workers=4, stop=None, heard=N
         await asyncio.to_thread(recorder.close)
         await asyncio.sleep(0)
     return stop, ledger, heard
+
+
+async def one_by_one(trials):
+    for trial in trials:
+        yield trial
 
 
 def trials(count: int, **fields):
