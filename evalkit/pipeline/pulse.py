@@ -11,8 +11,8 @@ _TICK_S = 0.01
 class Pulse:
     """Sleeps a moment again and again, and notes when it is woken too late.
 
-    ``stall_s`` is the longest delay, ``stall_cpu_s`` the longest in which this process was computing
-    all the while: in the rest, others had the processor.
+    ``stall_s`` is the longest delay, ``stall_cpu_s`` the longest in which this process was
+    computing all the while: in the rest, others had the processor.
     """
 
     def __init__(self) -> None:
