@@ -5,8 +5,8 @@
 ``evalkit run`` as a process of its own against a loopback server; its memory and sockets are read
 from /proc every 0.2 s (Linux), tasks and stalls are what the run itself tells (``status.json``,
 ``-v``). Compares the first quarter of the trials with the last. Exits with 1 when memory grew by
-more than 10 %, there are many more sockets or tasks than requests in flight, or the loop was held up
-for more than 50 ms.
+more than 10 %, there are many more sockets or tasks than requests in flight, or the loop was held
+up for more than 50 ms.
 """
 
 from __future__ import annotations
