@@ -88,6 +88,26 @@ SCORES = pa.schema(
     metadata={"evalkit.format": str(FORMAT)},
 )
 
+VERDICTS = pa.schema(
+    [
+        pa.field("trial_key", pa.string(), nullable=False),
+        pa.field("case_id", pa.string(), nullable=False),
+        pa.field("variant_key", pa.string(), nullable=False),
+        pa.field("sample", pa.int32(), nullable=False),
+        pa.field("question_key", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("shown", pa.string(), nullable=False),
+        pa.field("vote", pa.int32(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("answer", pa.string()),
+        pa.field("explanation", pa.string()),
+        pa.field("criteria", pa.string()),
+        pa.field("problem", pa.string()),
+        pa.field("is_repaired", pa.bool_(), nullable=False),
+    ],
+    metadata={"evalkit.format": str(FORMAT)},
+)
+
 CASES = pa.schema(
     [
         pa.field("case_id", pa.string(), nullable=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.analysis.comparison import compare
@@ -13,7 +13,7 @@ from evalkit.analysis.judging import corrected_difference, judge_checks
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import case_scores, grade
-from evalkit.analysis.results import Analysis, Comparison, VariantSummary
+from evalkit.analysis.results import Analysis, Comparison, JudgeCheck, VariantSummary
 from evalkit.analysis.slices import tag_differences
 from evalkit.analysis.summary import MAX_TAGS, Scored, summarise, tag_scores
 from evalkit.analysis.trials import Trials
@@ -58,17 +58,26 @@ def analyse(trials: Trials, options: Options) -> Analysis:
         tags=tag_scores(trials, lead.cases, options.confidence) if lead else (),
         tag_differences=tag_differences(trials, lead.cases, chosen, options) if lead else (),
         seed=options.seed,
-        judged=(
-            tuple(judge_checks(trials, lead.cases, trials.labels, options))
-            if lead and trials.labels is not None
-            else ()
-        ),
+        judged=tuple(_judged(trials, scored, leading, options)),
         warnings=(
             *_confounded(comparisons),
             *_data_warnings(trials, found),
             *_missing_warnings(summaries),
         ),
     )
+
+
+def _judged(
+    trials: Trials, scored: Mapping[str, Scored], leading: str | None, options: Options
+) -> Iterator[JudgeCheck]:
+    """Scorers against the human labels there are for them."""
+    labels = dict(trials.labels_of)
+    if leading is not None and trials.labels is not None:
+        labels = {leading: trials.labels, **labels}
+    for name, grades in labels.items():
+        if name in scored:
+            for check in judge_checks(trials, scored[name].cases, grades, options):
+                yield replace(check, scorer=name)
 
 
 def _scored(trials: Trials, scorer: str) -> Scored:

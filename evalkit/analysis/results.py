@@ -279,8 +279,56 @@ class TagDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class RaterAgreement:
+    """Votes and models of one judge (raters) against each other, on answers two of them graded.
+
+    ``same`` is the share of answers on which all say the same. ``alpha`` is Krippendorff's, for
+    interval data; None where all ratings are alike.
+    """
+
+    n_raters: int
+    n_answers: int
+    same: Estimate
+    alpha: float | None
+    alpha_interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBias:
+    """A pairwise judge asked in both orders.
+
+    ``bias`` is how much better an answer fares shown first than shown second (-1 to 1; 0: none),
+    ``same`` the share of pairs whose verdict does not depend on the order, ``ties`` that of ties.
+    """
+
+    n_pairs: int
+    bias: Estimate
+    same: Estimate
+    ties: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeQuality:
+    """How far a judge can be trusted by its own verdicts. Questions are different ones.
+
+    ``n_unread`` have no value (no answer came, or none that could be read), ``n_repaired`` took a
+    second request. ``cost_usd`` is the judge's own, no part of any variant's.
+    """
+
+    scorer: str
+    models: tuple[str, ...]
+    n_answers: int
+    n_questions: int
+    n_unread: int
+    n_repaired: int
+    agreement: RaterAgreement | None = None
+    position: PositionBias | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeCheck:
-    """The leading scorer against human labels of some cases of one variant.
+    """A judge, or whichever ``scorer``, against human labels of some cases of one variant.
 
     ``sensitivity`` is how much of the good it calls good, ``specificity`` how much of the bad it
     calls bad. ``corrected`` is the mean that humans would have given (PPI++), ``weight`` how far
@@ -298,6 +346,7 @@ class JudgeCheck:
     specificity: Estimate | None
     corrected: Estimate
     weight: float
+    scorer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,3 +366,4 @@ class Analysis:
     tag_differences: tuple[TagDifference, ...] = ()
     seed: int | None = None
     judged: tuple[JudgeCheck, ...] = ()
+    judges: tuple[JudgeQuality, ...] = ()

@@ -8,7 +8,7 @@ leave as such.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -82,7 +82,8 @@ class Trials:
     ``shared`` names the stored answer a trial was served from or that served others, -1 for one of
     its own. ``runs`` says of each variant which run it comes from, where there are several;
     ``traits`` what it was asked with (``temperature: 0``), in words. ``labels`` are human grades by
-    variant and case, nan where there is none.
+    variant and case, nan where there is none; they are held against the leading scorer,
+    ``labels_of`` against the scorers named.
     """
 
     variants: tuple[Variant, ...]
@@ -106,6 +107,7 @@ class Trials:
     runs: tuple[str, ...] = ()
     traits: tuple[Mapping[str, str], ...] = ()
     labels: FloatArray | None = None
+    labels_of: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def is_repeat(self) -> BoolArray:

@@ -12,13 +12,16 @@ import pyarrow.compute as pc
 
 from evalkit.analysis.analysis import analyse
 from evalkit.analysis.details import details
+from evalkit.analysis.judges import judge_warnings
 from evalkit.analysis.options import By, Options
 from evalkit.analysis.results import Analysis
 from evalkit.analysis.trials import Trials
 from evalkit.errors import UsageError
 from evalkit.pipeline.examples import examples
-from evalkit.pipeline.labels import labelled
+from evalkit.pipeline.judge_quality import judges_of
+from evalkit.pipeline.labels import labelled, labelled_judges
 from evalkit.pipeline.stored import StoredRun, differences, load_runs, seed_of, trials_of
+from evalkit.report.judges import judge_sections
 from evalkit.report.report import ModelUsed, Provenance, Report, build_report
 from evalkit.store.runs import RunFolder
 
@@ -63,6 +66,7 @@ def compare_runs(
     trials = trials_of(runs)
     if human is not None:
         trials = labelled(trials, runs, human)
+    trials = labelled_judges(trials, runs)
     analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by)
     warnings = [
         *(f"not the same: {difference}" for difference in differing),
@@ -72,14 +76,17 @@ def compare_runs(
             if run.n_twins
         ),
     ]
-    analysis = replace(analysis, warnings=(*warnings, *analysis.warnings))
-    return build_report(
+    judges = judges_of(runs)
+    told = (*warnings, *analysis.warnings, *judge_warnings(judges))
+    analysis = replace(analysis, warnings=told, judges=judges)
+    report = build_report(
         analysis,
         _provenance(runs, analysis),
         examples(runs, trials, analysis) if with_cases else (),
         n_cases=analysis.n_cases,
         details=details(trials, analysis),
     )
+    return replace(report, sections=(*report.sections, *judge_sections(analysis)))
 
 
 def analyse_runs(

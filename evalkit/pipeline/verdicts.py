@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+
+import orjson
 
 from evalkit.pipeline.docket import Answer, Docket, Question
 from evalkit.pipeline.judges import build_benches, judge_names
@@ -12,7 +13,7 @@ from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.scorers.judge_scale import Reading
 from evalkit.scorers.judge_verdicts import Verdict, combined
-from evalkit.store.judges import Verdicts, judge_store
+from evalkit.store.judges import Row, Verdicts, judge_store, write_verdicts
 from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
 from evalkit.tables import score_row
@@ -60,35 +61,66 @@ def _unasked(outcome: Failure | None) -> Reading:
 
 
 def write_judge_scores(folder: RunFolder, suite: Suite) -> None:
-    """Write ``scores/<name>.parquet`` of every judge, from what is stored."""
+    """Write every judge's scores and what each verdict was read as, from what is stored."""
     if not judge_names(suite):
         return
     variants = plan_variants(suite, resolve_endpoints(suite, {}), folder.manifest().only)
     for bench in build_benches(suite, {}):
-        docket = Docket(folder, bench, variants)
-        verdicts = Verdicts(judge_store(folder, bench.name))
-        folder.write_scores(bench.name, judge_scores(docket, verdicts))
+        store = judge_store(folder, bench.name)
+        scoring = _Scoring(Docket(folder, bench, variants), Verdicts(store))
+        if store.path.is_dir():
+            write_verdicts(store, scoring.into(folder))
+        else:
+            folder.write_scores(bench.name, scoring.rows(lambda row: None))
 
 
-def judge_scores(docket: Docket, verdicts: Verdicts) -> Iterator[dict[str, Any]]:
-    """The rows of ``scores/<name>.parquet``, one for each outcome of the run."""
-    for answer in docket.answers():
-        score = score_answer(answer, docket, verdicts)
-        yield score_row(answer.trial_key, answer.case.id, answer.variant, answer.sample, score)
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """One judge's verdicts on the answers of a run, read in one pass."""
+
+    docket: Docket
+    verdicts: Verdicts
+
+    def into(self, folder: RunFolder) -> Callable[[Callable[[Row], None]], None]:
+        """What writes the scores while it hands every verdict's row on."""
+        name = self.docket.bench.name
+        return lambda keep: folder.write_scores(name, self.rows(keep))
+
+    def rows(self, keep: Callable[[Row], None]) -> Iterator[Row]:
+        """A row of SCORES for each outcome of the run; ``keep`` gets the rows of VERDICTS."""
+        for answer in self.docket.answers():
+            score = self._score(answer, keep)
+            yield score_row(answer.trial_key, answer.case.id, answer.variant, answer.sample, score)
+
+    def _score(self, answer: Answer, keep: Callable[[Row], None]) -> Score:
+        settled = self.docket.settled(answer)
+        if settled is not None:
+            return settled
+        found = []
+        for question in self.docket.questions(answer):
+            read = read_question(question, self.docket, self.verdicts)
+            keep(_verdict_row(answer, question, read))
+            model, vote = question.seat.way.model_name, question.trial.sample
+            found.append(Verdict(model, question.order, vote, read.reading))
+        bench = self.docket.bench
+        return combined(bench.name, found, bench.spec.combine)
 
 
-def score_answer(answer: Answer, docket: Docket, verdicts: Verdicts) -> Score:
-    """The score of one answer."""
-    settled = docket.settled(answer)
-    if settled is not None:
-        return settled
-    found = [
-        Verdict(
-            question.seat.way.model_name,
-            question.order,
-            question.trial.sample,
-            read_question(question, docket, verdicts).reading,
-        )
-        for question in docket.questions(answer)
-    ]
-    return combined(docket.bench.name, found, docket.bench.spec.combine)
+def _verdict_row(answer: Answer, question: Question, read: Read) -> Row:
+    reading = read.reading
+    return {
+        "trial_key": answer.trial_key,
+        "case_id": answer.case.id,
+        "variant_key": answer.variant,
+        "sample": answer.sample,
+        "question_key": question.trial.key,
+        "model": question.seat.way.model_name,
+        "shown": question.order,
+        "vote": question.trial.sample,
+        "value": reading.value,
+        "answer": reading.answer,
+        "explanation": reading.explanation,
+        "criteria": orjson.dumps(dict(reading.grades)).decode() if reading.grades else None,
+        "problem": reading.problem,
+        "is_repaired": read.is_repaired,
+    }

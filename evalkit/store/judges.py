@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from evalkit.errors import StoreError
-from evalkit.store.parts import key_digests
+from evalkit.store.files import write_atomically
+from evalkit.store.parts import BATCH_ROWS, key_digests, read_table
 from evalkit.store.runs import RunFolder
-from evalkit.tables import response_of
+from evalkit.tables import VERDICTS, response_of
 from evalkit.types import Failure, Outcome
 
 FOLDER = "judges"
+VERDICTS_FILE = "verdicts.parquet"
+Row = Mapping[str, Any]
 _COLUMNS = [
     "trial_key",
     "status",
@@ -54,6 +59,35 @@ def judge_stores(folder: RunFolder) -> list[Path]:
     """Every judge's store that a run has, also of judges its suite no longer names."""
     root = folder.path / FOLDER
     return sorted(path for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
+
+
+def write_verdicts(store: RunFolder, write: Callable[[Callable[[Row], None]], None]) -> None:
+    """Replace ``verdicts.parquet``, whole or not at all.
+
+    ``write`` is given a function that takes the rows (schema VERDICTS) one by one. Raises
+    StoreError, and whatever ``write`` raises.
+    """
+    write_atomically(store.path / VERDICTS_FILE, lambda aside: _write_rows(aside, write))
+
+
+def _write_rows(path: Path, write: Callable[[Callable[[Row], None]], None]) -> None:
+    waiting: list[Row] = []
+    with pq.ParquetWriter(path, VERDICTS, compression="zstd", write_page_checksum=True) as writer:
+
+        def keep(row: Row) -> None:
+            waiting.append(row)
+            if len(waiting) >= BATCH_ROWS:
+                writer.write_table(pa.Table.from_pylist(waiting, schema=VERDICTS))
+                waiting.clear()
+
+        write(keep)
+        writer.write_table(pa.Table.from_pylist(waiting, schema=VERDICTS))
+
+
+def read_verdicts(store: RunFolder, columns: Sequence[str] | None = None) -> pa.Table | None:
+    """What each verdict was read as (schema VERDICTS); None where nothing was judged."""
+    path = store.path / VERDICTS_FILE
+    return read_table(path, columns) if path.exists() else None
 
 
 class Verdicts:
