@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalkit.analysis.reduction import reduce_samples
 from evalkit.analysis.results import OUTCOME_CLASSES, OutcomeClass
 from evalkit.analysis.trials import Trials
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
@@ -40,9 +41,10 @@ class Graded:
 class CaseScores:
     """Scores by variant and case, the samples of a case averaged; nan where there is none.
 
+    Where the suite reduces samples in another way, the values are what that makes of them.
     ``low`` and ``high`` take every missing sample for 0 and for 1; ``answered`` leaves model
     errors out instead of counting them as 0. ``samples`` counts the different answers behind a
-    mean, ``within`` is their variance (nan with fewer than two).
+    mean, ``within`` is their variance (nan with fewer than two, and where they are not averaged).
     """
 
     mean: FloatArray
@@ -100,9 +102,12 @@ def count_outcomes(trials: Trials, graded: Graded, variant: int) -> dict[Outcome
 
 
 def case_scores(trials: Trials, graded: Graded) -> CaseScores:
-    """Average the samples of each case."""
+    """Average the samples of each case, or make of them what the suite says."""
     missing = graded.is_missing
     samples, within = _spread(trials, graded)
+    if reduction := trials.reductions.get(graded.scorer):
+        reduced = reduce_samples(trials, graded.scorer, graded.score, reduction)
+        return CaseScores(*reduced, samples=samples, within=np.full_like(within, np.nan))
     return CaseScores(
         samples=samples,
         within=within,

@@ -58,7 +58,8 @@ class ScoreSummary:
     In ``mean`` a model error counts as 0 and an infrastructure error is missing; ``answered_only``
     leaves both out, ``bounds`` are the means with everything missing at 0 and at 1. ``samples``
     and ``variance`` need several samples of a case; ``samples_range`` is the fewest and the most
-    that a case has. ``detectable`` is the smallest distance from a fixed value that 80 % of such
+    that a case has. ``reduction`` is what its samples make where not their mean, as ``pass@4``.
+    ``detectable`` is the smallest distance from a fixed value that 80 % of such
     runs would find.
     """
 
@@ -74,6 +75,7 @@ class ScoreSummary:
     variance: VarianceSplit | None = None
     detectable: float | None = None
     cost_per_right: Estimate | None = None
+    reduction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from evalkit.analysis.outcomes import CaseScores, Graded
 from evalkit.analysis.results import SampleMetric
 from evalkit.analysis.trials import Trials
+from evalkit.analysis.votes import Votes
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.estimates import mean_estimate
 from evalkit.stats.sampling import (
     VarianceSplit,
-    majority_at_k,
     pass_at_k,
     pass_hat_k,
     split_variance,
@@ -33,7 +33,7 @@ def sample_metrics(
         return
     ours = (trials.variant == row) & ~graded.is_missing & ~trials.is_repeat
     right = np.bincount(trials.case[ours & (graded.score == 1)], minlength=len(samples))
-    votes = _Votes(trials, graded, np.flatnonzero(ours), len(samples))
+    votes = Votes(trials, graded.scorer, graded.score, ours)
     for k in _ks(most):
         yield _metric("pass@k", k, pass_at_k(samples, right, k), trials, samples, confidence)
         yield _metric("pass^k", k, pass_hat_k(samples, right, k), trials, samples, confidence)
@@ -42,7 +42,9 @@ def sample_metrics(
 
 
 def case_variance(scores: CaseScores, row: int) -> VarianceSplit | None:
-    """Between and within the cases of one variant; None where no case has two samples."""
+    """Between and within the cases of one variant; None where no case has two samples averaged."""
+    if np.isnan(scores.within[row]).all():
+        return None
     seen = scores.samples[row] > 0
     k = scores.samples[row][seen]
     squares = np.nan_to_num(scores.within[row][seen]) * np.maximum(k - 1, 0)
@@ -71,36 +73,3 @@ def _metric(
         value=mean_estimate(within, None if clusters is None else clusters[known], confidence),
         n_left_out=int(((samples > 0) & ~known).sum()),
     )
-
-
-class _Votes:
-    """Each case's answers: how often each was given and what it scores."""
-
-    def __init__(self, trials: Trials, graded: Graded, rows: IntArray, n_cases: int) -> None:
-        codes = trials.answers[graded.scorer].codes[rows]
-        case, score = trials.case[rows], graded.score[rows]
-        self.any = bool((codes >= 0).any())
-        self._abstained = np.bincount(case[codes < 0], minlength=n_cases)
-        width = int(codes.max(initial=0)) + 1
-        voted = codes >= 0
-        place, group = np.unique(case[voted] * width + codes[voted], return_inverse=True)
-        self._counts = np.bincount(group, minlength=len(place))
-        total = np.bincount(group, weights=score[voted], minlength=len(place))
-        self._means = total / np.maximum(self._counts, 1)
-        self._starts = np.searchsorted(place // width, np.arange(n_cases + 1))
-
-    def scores(self, k: int) -> FloatArray:
-        """The expected score of a majority of k samples, by case; nan with fewer than k."""
-        found = np.full(len(self._abstained), np.nan)
-        for case, abstained in enumerate(self._abstained.tolist()):
-            part = slice(self._starts[case], self._starts[case + 1])
-            counts = self._counts[part]
-            if int(counts.sum()) + abstained >= k:
-                found[case] = _expected(counts.tolist(), self._means[part], k, abstained)
-        return found
-
-
-def _expected(counts: Sequence[int], means: FloatArray, k: int, abstained: int) -> float:
-    order = np.argsort(counts, kind="stable")
-    shares = majority_at_k(tuple(counts[place] for place in order), k, abstained)
-    return float(sum(share * means[place] for share, place in zip(shares, order, strict=True)))

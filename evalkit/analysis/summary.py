@@ -100,6 +100,7 @@ def _score_summary(
     trials: Trials, scored: Scored, row: int, cost: float | None, confidence: float
 ) -> ScoreSummary:
     graded, cases = scored
+    reduction = trials.reductions.get(graded.scorer)
     outcomes = count_outcomes(trials, graded, row)
     low, high = _mean(cases.low[row]), _mean(cases.high[row])
     all_cases = np.arange(len(trials.cases.ids))
@@ -119,6 +120,7 @@ def _score_summary(
         variance=case_variance(cases, row),
         detectable=detectable_distance(mean),
         cost_per_right=None if cost is None else _cost_per_right(trials, graded, row, confidence),
+        reduction=reduction.name if reduction else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -71,6 +72,23 @@ class Cases:
     largest_cluster: tuple[str, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What k samples of a case make together: ``any`` or ``all`` of them right, or the majority's.
+
+    Without ``k`` as many as were asked for.
+    """
+
+    how: Literal["any", "all", "majority"]
+    k: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is known: ``pass@4``, ``pass^4``, ``majority@4``; ``n`` is every sample."""
+        sign = {"any": "pass@", "all": "pass^", "majority": "majority@"}[self.how]
+        return f"{sign}{self.k or 'n'}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
     """Recorded trials, one row each, by case, variant and sample whatever order they came in.
@@ -83,7 +101,8 @@ class Trials:
     its own. ``runs`` says of each variant which run it comes from, where there are several;
     ``traits`` what it was asked with (``temperature: 0``), in words. ``labels`` are human grades by
     variant and case, nan where there is none; they are held against the leading scorer,
-    ``labels_of`` against the scorers named.
+    ``labels_of`` against the scorers named. ``reductions`` names the scorers whose
+    samples make something else than their mean.
     """
 
     variants: tuple[Variant, ...]
@@ -108,6 +127,7 @@ class Trials:
     traits: tuple[Mapping[str, str], ...] = ()
     labels: FloatArray | None = None
     labels_of: Mapping[str, FloatArray] = field(default_factory=dict)
+    reductions: Mapping[str, Reduction] = field(default_factory=dict)
 
     @property
     def is_repeat(self) -> BoolArray:

@@ -12,7 +12,14 @@ import pyarrow.compute as pc
 
 from evalkit.analysis.confounds import ROOM
 from evalkit.analysis.matching import run_name
-from evalkit.analysis.trials import COLUMNS, Trials, aligned, narrowed, read_trials
+from evalkit.analysis.trials import (
+    COLUMNS,
+    Reduction,
+    Trials,
+    aligned,
+    narrowed,
+    read_trials,
+)
 from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run, scorer_digest
@@ -137,6 +144,7 @@ def trials_of(runs: Sequence[StoredRun]) -> Trials:
             for planned in run.variants
         },
     )
+    trials = replace(trials, reductions=_reductions(runs[0].suite))
     traits = tuple(_traits(run, planned) for run in runs for planned in run.variants)
     if len(runs) == 1:
         return replace(trials, traits=traits)
@@ -183,6 +191,13 @@ def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Tabl
         score_run(folder)
         found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
     return {name: table for name, table in found.items() if table is not None}
+
+
+def _reductions(suite: Suite) -> dict[str, Reduction]:
+    """What the suite makes of several samples, by scorer; without those it averages."""
+    return {
+        spec.name: Reduction(spec.reduce, spec.k) for spec in suite.scorers if spec.reduce != "mean"
+    }
 
 
 def _shared_scorers(runs: Sequence[StoredRun]) -> list[str]:

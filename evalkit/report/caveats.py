@@ -82,8 +82,22 @@ def _loss(score: ScoreSummary) -> str:
     return f"{fmt.score(score.mean)} as told; {', '.join(told)}" if told else ""
 
 
+def _reductions(analysis: Analysis) -> Iterator[str]:
+    """Scores that are no means over samples."""
+    found = {
+        name: score.reduction
+        for one in analysis.variants
+        for name, score in one.scores.items()
+        if score.reduction
+    }
+    if found:
+        told = fmt.listed([f"{fmt.name(name)} as {how}" for name, how in found.items()])
+        yield f"Several samples of a case are scored by {told}."
+
+
 def _rules(analysis: Analysis) -> Iterator[str]:
-    """Margin, method and power: what every verdict here rests on."""
+    """What samples make, margin, method and power: what every verdict here rests on."""
+    yield from _reductions(analysis)
     tested = [one for one in analysis.comparisons if one.p_value is not None]
     if not tested:
         return

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,11 @@ _SCORERS = {
     "stop_reason": ("limits", "StopReason"),
     "refusal": ("limits", "Refusal"),
 }
+# These say how good an answer is, but not what it says.
+_WITHOUT_ANSWERS = (
+    *("includes", "excludes", "starts_with", "ends_with"),
+    *("yaml", "code", "refusal", "judge"),
+)
 _USER_TIMEOUT_S = 60.0
 
 
@@ -189,13 +194,27 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def _reduction_problems(spec: ScorerSpec, suite: Suite) -> Iterator[str]:
+    if spec.k is not None and spec.k > suite.samples:
+        yield (
+            f"'{spec.name}' takes k: {spec.k} samples of a case, but there are only"
+            f" {suite.samples}; ask for more with samples: {spec.k}"
+        )
+    if spec.reduce == "majority" and spec.type in _WITHOUT_ANSWERS:
+        yield (
+            f"'{spec.name}' reads no answer out that samples could vote for;"
+            " a majority needs another scorer, such as number, exact or multiple_choice"
+        )
+
+
 def scorer_problems(loaded: LoadedSuite) -> list[Problem]:
     """Unknown scorers and options, and scorers that need a target nobody gave."""
     problems = []
     for index, spec in enumerate(loaded.suite.scorers):
+        where = loaded.source.where(("scorers", index))
+        problems += [Problem(where, told) for told in _reduction_problems(spec, loaded.suite)]
         if spec.type == JUDGE:
             continue
-        where = loaded.source.where(("scorers", index))
         try:
             scorer = _permitted(build_scorer(spec), loaded.suite)
         except ValueError as error:

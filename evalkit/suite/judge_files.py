@@ -43,7 +43,7 @@ def _with_files(
             told = str(error.strerror) if isinstance(error, OSError) else "not UTF-8"
             where = source.where((*at, *path, "file"))
             problems.append(Problem(where, f"cannot read {named['file']}: {told}"))
-    whole = {"type": scorer.type, "name": scorer.name, "reduce": scorer.reduce, **options}
+    whole = {**scorer.model_dump(include={"type", "name", "reduce", "k"}), **options}
     return ScorerSpec.model_validate(whole), problems
 
 

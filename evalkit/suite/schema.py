@@ -176,7 +176,8 @@ class ScorerSpec(BaseModel):
     """A scorer by type, with its own options beside. Short form: the type.
 
     ``python: file.py:function`` names a user's own. ``reduce`` is what several samples of a case
-    make together: their mean, whether any or all of them are right, or the majority's answer.
+    make together: their mean, whether any or all of ``k`` of them are right (pass@k, pass^k), or
+    what the majority of k answers. Without ``k`` it is as many as there are.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -184,6 +185,7 @@ class ScorerSpec(BaseModel):
     type: str
     name: Name
     reduce: Literal["mean", "any", "all", "majority"] = "mean"
+    k: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -195,6 +197,12 @@ class ScorerSpec(BaseModel):
         if isinstance(value, dict) and "type" in value:
             value = {"name": value["type"], **value}
         return value
+
+    @model_validator(mode="after")
+    def _reduces(self) -> Self:
+        if self.k is not None and self.reduce == "mean":
+            raise ValueError("k needs reduce: any, all or majority")
+        return self
 
     @property
     def options(self) -> dict[str, Any]:

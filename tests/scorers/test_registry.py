@@ -1,6 +1,10 @@
 import pytest
+import yaml
+from builders import a_suite
+from pydantic import ValidationError
 
-from evalkit.scorers.registry import build_scorer
+from evalkit.scorers.registry import build_scorer, scorer_problems
+from evalkit.suite.load import load_suite
 from evalkit.suite.schema import ScorerSpec
 
 
@@ -30,3 +34,25 @@ def test_builds_by_type_with_its_options():
 def test_says_what_it_would_have_accepted(value, told):
     with pytest.raises(ValueError, match=told):
         build_scorer(spec(value))
+
+
+def problems(tmp_path, scorers, **suite):
+    path = tmp_path / "suite.yaml"
+    path.write_text(yaml.safe_dump(a_suite(scorers=scorers, **suite), sort_keys=False))
+    return [str(one) for one in scorer_problems(load_suite(path))]
+
+
+def test_reductions_that_cannot_be(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"question": "2 + 2?", "answer": "4"}\n')
+    scorers = [
+        {"type": "number", "reduce": "any", "k": 5},
+        {"type": "includes", "reduce": "majority"},
+        {"type": "exact", "reduce": "all", "k": 3},
+    ]
+    found = problems(tmp_path, scorers, samples=3)
+    assert len(found) == 2
+    assert "suite.yaml:12: scorers.0" in found[0]
+    assert "'number' takes k: 5 samples of a case, but there are only 3" in found[0]
+    assert "'includes' reads no answer out" in found[1]
+    with pytest.raises(ValidationError, match="k needs reduce"):
+        spec({"type": "number", "k": 2})
