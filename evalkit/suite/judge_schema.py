@@ -49,7 +49,10 @@ class ScaleSpec(Section):
             return {"low": value[0], "high": value[1]}
         if isinstance(value, dict) and value and not set(value) <= set(cls.model_fields):
             grades = [int(key) for key in value if str(key).isdigit()]
-            if len(grades) == len(value):
+            odd = [key for key in value if not str(key).isdigit()]
+            if grades and odd:
+                raise ValueError(f"grades of a scale are whole numbers, found {odd[0]!r}")
+            if grades:
                 return {"low": min(grades), "high": max(grades), "levels": value}
         if isinstance(value, dict):
             return value
