@@ -11,7 +11,8 @@ from evalkit.pipeline.judges import REPAIR, Bench, Seat
 from evalkit.pipeline.rivals import COLUMNS, Rivals, load_rivals
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.trials import trial_key
-from evalkit.scorers.judge import Matter, Order
+from evalkit.scorers.judge import Matter
+from evalkit.scorers.judge_form import Order
 from evalkit.store.runs import RunFolder
 from evalkit.tables import response_of
 from evalkit.types import Case, Request, Response, Score, Trial
@@ -108,7 +109,8 @@ class Docket:
 
     def repair(self, question: Question, verdict: Response, problem: str) -> Trial:
         """The trial that asks once more for a verdict which could not be read."""
-        request = self.bench.judge.repair(question.trial.request, verdict, problem)
+        asked, way = question.trial.request, question.seat.way
+        request = self.bench.judge.repair(asked, verdict, problem, way)
         digest = request_digest(encode_request(request, question.seat.endpoint))
         suffix = f"{question.suffix}{REPAIR}"
         case = question.trial.case

@@ -8,6 +8,7 @@ from dataclasses import replace
 from evalkit.messages.request import canonical
 from evalkit.pipeline.docket import task_of
 from evalkit.pipeline.judges import Bench, Seat, build_benches
+from evalkit.pipeline.rivals import rival_of
 from evalkit.plan.estimate import Load, PlanEstimate, estimate_load
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.scorers.judge import Matter
@@ -54,8 +55,11 @@ def _loads(
     bench: Bench, variants: Sequence[PlannedVariant], probe: Sequence[Case], n_answers: int
 ) -> Iterator[Load]:
     pairwise = bench.spec.pairwise
-    own = pairwise.variant if pairwise and pairwise.run is None else None
-    judged = [planned for planned in variants if planned.variant.key != own]
+    judged = [
+        planned
+        for planned in variants
+        if pairwise is None or rival_of(pairwise, planned.variant.key) != planned.variant.key
+    ]
     for seat in bench.seats:
         usual = [
             _size(bench, seat, planned, case, _EXPECTED_ANSWER_TOKENS)

@@ -9,6 +9,7 @@ from evalkit.errors import Problem, TemplateError
 from evalkit.messages.capabilities import check_thinking, find_capabilities
 from evalkit.messages.models import models_table
 from evalkit.pipeline.judges import build_judge
+from evalkit.pipeline.rivals import rival_of
 from evalkit.plan.cells import plan_cells
 from evalkit.plan.matrix import capabilities_of, price_of
 from evalkit.scorers.judge import Judge
@@ -165,11 +166,18 @@ def _rival_faults(judge: JudgeSpec, suite: Suite) -> Iterator[_Fault]:
         return
     keys = [cell.key for cell in plan_cells(suite)]
     rival = judge.pairwise.variant or ""
-    if rival not in keys:
-        near = difflib.get_close_matches(rival, keys, n=1)
+    prompts = list(dict.fromkeys(key.partition("/")[0] for key in keys))
+    if rival not in (*keys, *prompts):
+        near = difflib.get_close_matches(rival, [*keys, *prompts], n=1)
         there = f"there are: {', '.join(keys[:4])}{' …' if len(keys) > 4 else ''}"
         hint = f"did you mean '{near[0]}'?" if near else there
         yield ("pairwise",), f"no variant is called '{rival}'; {hint}"
+    elif rival in prompts:
+        gone = [key for key in keys if rival_of(judge.pairwise, key) not in keys]
+        if gone:
+            yield ("pairwise",), f"'{rival}' has no variant to compare {gone[0]} with"
+        if len(prompts) == 1:
+            yield ("pairwise",), f"'{rival}' is the only prompt: there is nothing to compare with"
     elif len(keys) == 1:
         yield ("pairwise",), f"'{rival}' is the only variant: there is nothing to compare it with"
 

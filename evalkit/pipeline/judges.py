@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.errors import UsageError
 from evalkit.messages.pricing import Price
+from evalkit.pipeline.rivals import rival_of
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import (
     capabilities_of,
@@ -15,6 +17,7 @@ from evalkit.plan.matrix import (
     thinking_room,
 )
 from evalkit.scorers.judge import Judge, Structure, Way, default_templates
+from evalkit.scorers.judge_form import Form
 from evalkit.scorers.judge_scale import Criterion, Scale
 from evalkit.suite.judge_schema import JUDGE, JudgeSpec, TextSpec, judge_of, model_of
 from evalkit.suite.schema import ModelSpec, ScorerSpec, Suite
@@ -85,6 +88,20 @@ def judge_endpoints(suite: Suite, env: Mapping[str, str]) -> dict[str, Endpoint]
     return {seat.spec.name: seat.endpoint for bench in benches for seat in bench.seats}
 
 
+def check_rivals(suite: Suite, keys: Sequence[str]) -> None:
+    """Raise UsageError if the variants asked leave out whom a judge compares with."""
+    for spec in suite.scorers:
+        pairwise = judge_of(spec).pairwise if spec.type == JUDGE else None
+        if pairwise is None or pairwise.run is not None:
+            continue
+        rivals = [rival_of(pairwise, key) for key in keys]
+        if not set(rivals) <= set(keys):
+            raise UsageError(
+                f"the judge {spec.name} compares with {pairwise.variant}, which is not asked",
+                "Take it in with --only, or ask no judge with --no-judges.",
+            )
+
+
 def judging_suite(suite: Suite, benches: list[Bench]) -> Suite:
     """The suite with the judges' models in place of its own, for whoever opens clients."""
     models = {seat.spec.name: seat.spec for bench in benches for seat in bench.seats}
@@ -116,17 +133,17 @@ def build_judge(name: str, spec: JudgeSpec) -> Judge:
     return Judge(
         name=name,
         rubric=_text(spec.rubric),
-        scale=Scale(
-            spec.scale.low,
-            spec.scale.high,
-            tuple(sorted(spec.scale.levels.items())),
-            spec.scale.is_binary,
+        form=Form(
+            Scale(
+                spec.scale.low,
+                spec.scale.high,
+                tuple(sorted(spec.scale.levels.items())),
+                spec.scale.is_binary,
+            ),
+            tuple(Criterion(key, one.rubric, one.weight) for key, one in spec.criteria.items()),
+            is_pairwise=spec.pairwise is not None,
+            ties=spec.pairwise.ties if spec.pairwise else True,
         ),
-        criteria=tuple(
-            Criterion(key, one.rubric, one.weight) for key, one in spec.criteria.items()
-        ),
-        is_pairwise=spec.pairwise is not None,
-        ties=spec.pairwise.ties if spec.pairwise else True,
         see_thinking=spec.see_thinking,
         reference=Template(source, f"{where}.reference") if isinstance(source, str) else None,
         system=system,

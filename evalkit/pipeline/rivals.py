@@ -32,17 +32,21 @@ COLUMNS = [
 class Rivals:
     """Answers by variant, case and sample; ``name`` is what they are called when one is missing.
 
-    ``variant`` is the one variant they all come from; None: each answer meets its own variant's.
+    ``variant`` is the one variant they all come from, ``prompt`` that of the variants with the same
+    model and thinking; with neither each answer meets its own variant's.
     """
 
     name: str
     variant: str | None
+    prompt: str | None = None
     answers: Mapping[tuple[str, str, int], Response] = field(default_factory=dict)
     samples: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def find(self, variant: str, case_id: str, sample: int) -> Response | None:
         """The rival of an answer: of the same sample, or going round where there are fewer."""
         of = self.variant or variant
+        if self.prompt is not None:
+            of = f"{self.prompt}/{variant.partition('/')[2]}"
         count = self.samples.get((of, case_id), 0)
         return self.answers.get((of, case_id, sample % count)) if count else None
 
@@ -59,12 +63,12 @@ def load_rivals(spec: PairwiseSpec, folder: RunFolder) -> Rivals:
     variants: set[str] = set()
     for row in _rows(where):
         variants.add(row["variant_key"])
-        if row["status"] != "ok" or spec.variant not in (None, row["variant_key"]):
+        if row["status"] != "ok" or not _is_rival(spec, row["variant_key"]):
             continue
         place = (row["variant_key"], row["case_id"])
         found.setdefault(place, []).append(row["sample"])
         answers[(*place, row["sample"])] = response_of(row)
-    if spec.run is not None and spec.variant is not None and spec.variant not in variants:
+    if spec.run is not None and not any(_is_rival(spec, key) for key in variants):
         raise UsageError(
             f"{where.path} has no variant '{spec.variant}' to compare with",
             f"It has: {', '.join(sorted(variants)[:8])}",
@@ -75,8 +79,26 @@ def load_rivals(spec: PairwiseSpec, folder: RunFolder) -> Rivals:
         for place, samples in found.items()
         for number, sample in enumerate(sorted(samples))
     }
-    name = spec.variant or f"the run {spec.run}"
-    return Rivals(name, spec.variant, dense, {place: len(one) for place, one in found.items()})
+    is_prompt = spec.variant is not None and "/" not in spec.variant
+    return Rivals(
+        spec.variant or f"the run {spec.run}",
+        None if is_prompt else spec.variant,
+        spec.variant if is_prompt else None,
+        dense,
+        {place: len(one) for place, one in found.items()},
+    )
+
+
+def rival_of(spec: PairwiseSpec, key: str) -> str | None:
+    """The variant of the same run that a variant's answers meet; None for a stored run's."""
+    if spec.run is not None or spec.variant is None:
+        return None
+    is_prompt = "/" not in spec.variant
+    return f"{spec.variant}/{key.partition('/')[2]}" if is_prompt else spec.variant
+
+
+def _is_rival(spec: PairwiseSpec, key: str) -> bool:
+    return spec.variant is None or spec.variant in (key, key.partition("/")[0])
 
 
 def _stored(reference: str, folder: RunFolder) -> RunFolder:

@@ -20,7 +20,7 @@ from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
 from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.judge_problems import judge_problems
-from evalkit.pipeline.judges import judge_endpoints
+from evalkit.pipeline.judges import check_rivals, judge_endpoints
 from evalkit.pipeline.wiring import (
     check_local_model,
     endpoint_hosts,
@@ -94,6 +94,7 @@ def start_run(
     keys = find_keys(endpoints, env)
     check_local_model(endpoints)
     if judges:
+        check_rivals(suite, [planned.variant.key for planned in variants])
         seats = judge_endpoints(suite, env)
         find_keys(seats, env)
         check_local_model(seats)

@@ -111,3 +111,6 @@ REPAIR = """\
 Your reply could not be read: {problem}. Reply once more, with one JSON object of this form and \
 nothing before or after it:
 {form}"""
+
+REPAIR_IN_WORDS = """\
+Your reply could not be read: {problem}. Reply once more with the verdict alone: {words}."""

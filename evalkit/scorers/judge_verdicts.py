@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Literal
 
-from evalkit.scorers.judge import Order
+from evalkit.scorers.judge_form import Order
 from evalkit.scorers.judge_scale import Reading
 from evalkit.types import Score
 

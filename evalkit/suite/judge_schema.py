@@ -92,9 +92,10 @@ class CriterionSpec(Section):
 class PairwiseSpec(Section):
     """Which answer is better, this or a rival's. Short form: the rival's variant.
 
-    The rival is the answer of a ``variant`` of this run, or of a stored ``run`` (a path, name, id
-    or ``@baseline``; its variant of the same key unless one is named). ``ties`` lets the judge say
-    that neither is better.
+    The rival is the answer of a ``variant`` of this run: a key, or a prompt's name for the variant
+    of that prompt with the same model and thinking. Or it is that of a stored ``run`` (a path,
+    name, id or ``@baseline``; of the same variant unless one is named). ``ties`` lets the judge
+    say that neither is better.
     """
 
     variant: str | None = None
@@ -115,7 +116,8 @@ class PairwiseSpec(Section):
     def _has_rival(self) -> Self:
         if self.variant is None and self.run is None:
             raise ValueError(
-                "pairwise needs whom to compare with: variant (a key of this suite), or run"
+                "pairwise needs whom to compare with: variant (a key of this suite, or a prompt),"
+                " or run"
             )
         return self
 
@@ -166,7 +168,8 @@ class JudgeSpec(Section):
     ``votes`` are draws of each; ``combine`` makes one grade of all verdicts. ``reference`` shows
     the case's target (or what a template makes of the row). ``task`` is a template of what the
     judge is told was asked; without it, the prompt as it was sent. ``structure`` is how a verdict
-    is asked for: by an output schema, a forced tool, or in words; auto takes what the model knows.
+    is asked for: by an output schema, a forced tool, JSON spelt out in the text, or (``free``) in
+    whatever words the prompt has; auto takes what the model knows.
     ``label`` is a column of human grades. ``max_tokens`` is for the verdict, thinking comes on top.
     """
 
@@ -184,7 +187,7 @@ class JudgeSpec(Section):
     prompt: JudgePromptSpec | None = None
     task: str | None = None
     see_thinking: bool = False
-    structure: Literal["auto", "schema", "tool", "text"] = "auto"
+    structure: Literal["auto", "schema", "tool", "text", "free"] = "auto"
     label: str | None = None
 
     @model_validator(mode="before")

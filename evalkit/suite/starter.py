@@ -18,6 +18,7 @@ STARTERS: Mapping[str, str] = {
     "thinking-sweep": "one prompt under five thinking budgets",
 }
 _MODELS = re.compile(r"^models: .*$", re.MULTILINE)
+_JUDGE = re.compile(r"^(    model: ).*$", re.MULTILINE)
 _THINKING = re.compile(r"^thinking: .*$", re.MULTILINE)
 # A small model on this machine thinks in tens of tokens, not in thousands.
 _LOCAL_BUDGETS = "thinking: [off, 16, 64]"
@@ -61,6 +62,8 @@ def _files(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
 
 def _with_model(suite: str, model: str) -> str:
     suite = _MODELS.sub(f"models: [{model}]", suite)
+    if model == "local":
+        suite = _JUDGE.sub(r"\1local", suite)  # no key is needed then, for judges either
     if model == "local" and "thinking: [off]\n" not in suite:
         suite = _THINKING.sub(_LOCAL_BUDGETS, suite)
     return suite

@@ -14,7 +14,8 @@ def test_a_starter_runs_against_an_endpoint(shell, server, kind):
     ran = shell("run", "mine/suite.yaml", "--limit", 2, "--yes", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["trials"]["ok"] == ran.json["trials"]["planned"] > 0
-    assert len(server.requests()) == ran.json["trials"]["planned"]
+    judged = sum(one["questions"] for one in ran.json["judges"].values())
+    assert len(server.requests()) == ran.json["trials"]["planned"] + judged
 
 
 @pytest.mark.local_model

@@ -80,7 +80,7 @@ def test_the_form_is_asked_for_as_the_model_can() -> None:
     by_tool = judge.question(a_matter(), replace(WAY, structure="tool"))
     assert by_tool.options["tool_choice"] == {"type": "tool", "name": "verdict"}
     in_words = judge.question(a_matter(), WAY)
-    assert judge.form in str(in_words.system)
+    assert judge.form.json in str(in_words.system)
     assert not in_words.options
 
 
@@ -107,7 +107,7 @@ def test_a_prompt_of_ones_own_still_quotes_and_asks_for_the_form() -> None:
     request = judge.question(a_matter(INJECTION), WAY)
     assert request.system == "Be strict."
     assert user(request).startswith("h: <data-")
-    assert user(request).endswith(judge.form)
+    assert user(request).endswith(judge.form.json)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,18 @@ def test_a_prompt_of_ones_own_still_quotes_and_asks_for_the_form() -> None:
 def test_one_repair_shows_what_could_not_be_read(text: str, turns: list[str]) -> None:
     judge = a_judge()
     asked = judge.question(a_matter(), WAY, "kind/m/off")
-    repair = judge.repair(asked, said(text), "it holds no verdict")
+    repair = judge.repair(asked, said(text), "it holds no verdict", WAY)
     assert [turn["role"] for turn in repair.messages] == turns
     assert "it holds no verdict" in repair.messages[-1]["content"]
-    assert judge.form in repair.messages[-1]["content"]
+    assert judge.form.json in repair.messages[-1]["content"]
     assert repair.messages[0]["content"].startswith(user(asked))
     assert repair.variant_key == "kind/m/off-repair"
+
+
+def test_a_judge_left_free_is_given_no_form() -> None:
+    judge = a_judge(prompt="{{ answer }} Is it a number?", scale="binary")
+    free = replace(WAY, structure="free")
+    asked = judge.question(a_matter(), free, "kind/m/off")
+    assert user(asked).endswith("Is it a number?")
+    repair = judge.repair(asked, said("Perhaps."), "it holds no verdict", free)
+    assert repair.messages[-1]["content"].endswith("the verdict alone: yes or no.")

@@ -115,7 +115,7 @@ def test_a_judge_that_may_not_tie_is_not_taken_at_its_word() -> None:
     judge = a_judge(pairwise={"variant": "a/b/off", "ties": False})
     reading = judge.reading(said('{"explanation": "x", "better": "tie"}'), "first")
     assert (reading.value, reading.is_final) == (None, False)
-    assert "tie" not in judge.schema["properties"]["better"]["enum"]
+    assert "tie" not in judge.form.schema["properties"]["better"]["enum"]
 
 
 def test_criteria_are_weighted_and_kept() -> None:

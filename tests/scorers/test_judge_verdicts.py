@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.scorers.judge import Order
+from evalkit.scorers.judge_form import Order
 from evalkit.scorers.judge_scale import Reading
 from evalkit.scorers.judge_verdicts import Combine, Verdict, combined
 
