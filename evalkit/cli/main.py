@@ -24,6 +24,15 @@ COMMANDS = {
     "score": ("score", "Grade a run's stored answers again."),
     "compare": ("compare", "Compare the variants of a run."),
     "report": ("report", "Report on a run: terminal, HTML, Markdown, JSON, CSV, JUnit."),
+    "baseline": (
+        "baseline",
+        "Bank runs as the measure of later ones: set, collect, show, promote.",
+    ),
+    "gate": (
+        "gate",
+        "Hold a run to its rules against a baseline; say beforehand if that can work.",
+    ),
+    "regress": ("regress", "Ask a suite afresh and hold it to its gate, in one command for cron."),
     "status": ("status", "See how a run is, from another shell; pause it, slow it down."),
     "list": ("list", "List the runs."),
     "show": ("show", "Show a run, a case or a trial."),

@@ -30,6 +30,13 @@ runs_option = option(
     show_default=True,
     help="Folder of all runs.",
 )
+baselines_option = option(
+    "--baselines",
+    type=click.Path(path_type=Path),
+    default=Path("baselines"),
+    show_default=True,
+    help="Folder of all baselines.",
+)
 set_option = option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Change a value of the suite."
 )

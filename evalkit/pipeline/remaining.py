@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.trials import plan_trials
 from evalkit.store.runs import RunFolder
-from evalkit.types import Trial
+from evalkit.types import Case, Trial
 
 
 def remaining_trials(
@@ -21,19 +21,34 @@ def remaining_trials(
     variants: Sequence[PlannedVariant],
     samples: int,
     done: npt.NDArray[np.bool_],
+    places: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[Trial]:
-    """The trials without an outcome, in the order of the plan.
+    """The trials without an outcome, in the order of the plan, or of these places of cases.
 
     ``done`` is cases x variants x samples. Only cases that lack something are read and rendered:
     among a million trials the last missing ones are found at once.
     """
     order = {planned.variant.key: number for number, planned in enumerate(variants)}
     lacking: npt.NDArray[np.bool_] = np.logical_not(done.all(axis=(1, 2)))
-    places = np.flatnonzero(lacking)
-    for place, case in zip(places, folder.cases(lacking), strict=True):
+    for place, case in _lacking_cases(folder, lacking, places):
         for trial in plan_trials(variants, [case], samples):
             if not done[place, order[trial.variant.key], trial.sample]:
                 yield trial
+
+
+def _lacking_cases(
+    folder: RunFolder, lacking: npt.NDArray[np.bool_], places: npt.NDArray[np.int64] | None
+) -> Iterator[tuple[int, Case]]:
+    """The cases that lack something, with their places; in an order of one's own all are held."""
+    if places is None:
+        yield from zip(np.flatnonzero(lacking).tolist(), folder.cases(lacking), strict=True)
+        return
+    wanted = np.zeros_like(lacking)
+    wanted[places] = lacking[places]
+    cases = dict(zip(np.flatnonzero(wanted).tolist(), folder.cases(wanted), strict=True))
+    for place in places.tolist():
+        if place in cases:
+            yield place, cases[place]
 
 
 def count_totals(folder: RunFolder, planned: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from evalkit.pipeline.remaining import count_totals, remaining_trials
 from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason
+from evalkit.pipeline.watch import Watch
 from evalkit.pipeline.wiring import endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
 from evalkit.scorers.registry import build_scorer
@@ -51,11 +52,13 @@ def execute_run(
     retry_failed: bool = False,
     changes: Mapping[str, Any] | None = None,
     judges: bool = True,
+    watch: Watch | None = None,
 ) -> RunOutcome:
     """Ask every trial that has no outcome yet, then the suite's ``judges``.
 
     ``changes`` are knobs that may differ from one session to the next: ``concurrency`` and
-    ``max_cost_usd``. Raises StoreError (locked, full, damaged), ConfigError (no key), and
+    ``max_cost_usd``. ``watch`` says in which order cases are asked, and may end the run early.
+    Raises StoreError (locked, full, damaged), ConfigError (no key), and
     LocalModelError; everything else that ends a run early is in the outcome.
     """
     suite = with_changes(stored_suite(folder), changes or {})
@@ -75,7 +78,8 @@ def execute_run(
         n_done = int(done.sum())
         listen(RunStarted(manifest.name, str(folder.path), manifest.planned, n_done))
         write_manifest(folder.path, replace(manifest, status="running"))
-        trials = remaining_trials(folder, variants, suite.samples, done)
+        order = watch.order() if watch else None
+        trials = remaining_trials(folder, variants, suite.samples, done, order)
         ledger = Ledger(
             {model.name: price_of(model) for model in suite.models},
             suite.budget.max_cost_usd,
@@ -90,7 +94,7 @@ def execute_run(
             counts=dict(zip(names, done.sum(axis=(0, 2)).tolist(), strict=True)),
         )
         with open_answers(suite.cache, endpoints, manifest.run_id, env) as cache:
-            session = Session(suite, endpoints, keys, live, writer, listen, cache)
+            session = Session(suite, endpoints, keys, live, writer, listen, cache, watch=watch)
             stopped = in_loop(session.run(trials)) if n_done < manifest.planned else None
         writer.finish()
         manifest = _finished(folder, manifest, stopped)

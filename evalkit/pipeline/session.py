@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.errors import EXIT_INTERRUPTED
-from evalkit.events import Event, Listener, Stopping
+from evalkit.events import Event, Listener, Stopping, TrialFinished
 from evalkit.pipeline.caching import CachedAnswers
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.supply import in_thread
+from evalkit.pipeline.watch import Watch
 from evalkit.pipeline.wiring import open_engine
 from evalkit.policies import Limits
 from evalkit.store.runs import RunFolder
@@ -42,10 +43,15 @@ class Session:
     cache: CachedAnswers | None
     home: RunFolder | None = None
 
+    watch: Watch | None = None
+
     async def run(self, trials: Iterable[Trial]) -> Reason | None:
         """Collect, and say why it ended early if it did."""
         stop = Stop()
         recorder = Recorder(self.writer, self._hear, stop, self.cache)
+        if self.watch is not None:
+            loop = asyncio.get_running_loop()
+            self.watch.begin(lambda reason: _tell(loop, stop, reason))
         try:
             with _signals(stop, self.listen):
                 async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
@@ -69,12 +75,16 @@ class Session:
                 raise
         finally:
             await asyncio.to_thread(recorder.close)
+            if self.watch is not None:
+                self.watch.end()
         self.listen(self.live.snapshot())
         return stop.reason
 
     def _hear(self, event: Event) -> None:
         self.live.hear(event)
         self.listen(event)
+        if self.watch is not None and isinstance(event, TrialFinished):
+            self.watch.hear(event.result)
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
@@ -89,6 +99,11 @@ class Session:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+def _tell(loop: asyncio.AbstractEventLoop, stop: Stop, reason: Reason) -> None:
+    """Request a stop from any thread."""
+    loop.call_soon_threadsafe(stop.request, reason)
 
 
 @contextmanager

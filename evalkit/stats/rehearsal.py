@@ -50,12 +50,18 @@ class Runs:
         return np.asarray((self.fail_at > 0) & first, dtype=np.bool_)
 
 
-def rehearse(differences: FloatArray, design: Design) -> Runs:
-    """Feed ``differences`` (runs x units of one row each) to a gate a run, all units of each."""
-    margin = design.margin
+def rehearse(differences: FloatArray, design: Design, sizes: IntArray | None = None) -> Runs:
+    """Feed ``differences`` (runs x units) to a gate a run, all units of each.
+
+    With ``sizes`` (rows in each unit) the differences are sums over the rows of a unit.
+    """
+    margin, largest = design.margin, design.largest
+    rows = np.ones(differences.shape[1]) if sizes is None else sizes
+    gains = (differences + rows * margin) / largest
+    scaled = differences / largest
     return Runs(
-        _crossings(differences + margin, differences, design, design.alpha_pass, 1 - margin),
-        _crossings(-differences, differences, design, design.alpha_fail, 1.0, True),
+        _crossings(gains, scaled, design, design.alpha_pass, 1 - margin),
+        _crossings(-scaled, scaled, design, design.alpha_fail, 1.0, True),
         differences.shape[1],
     )
 
@@ -92,19 +98,28 @@ def _crossings(
     return crossed
 
 
-def draw_differences(
-    bank: FloatArray, drop: float, *, runs: int, samples: int = 1, seed: int = 0
-) -> FloatArray:
-    """Differences of a candidate whose mean lies ``drop`` below the bank's; runs x rows, shuffled.
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Rows as a bank sees them: the mean score, and the mean variance of one answer to a row.
 
-    ``bank`` are row means of 0/1 scores in [0, 1]. Every right answer is lost with the same chance,
-    or every wrong one gained.
+    Difficulties are taken from the beta distribution that has both. ``banked`` answers are behind
+    the baseline's mean of a row, ``samples`` behind the candidate's.
     """
-    generator = np.random.default_rng(seed)
-    mean = float(bank.mean())
-    room = mean if drop >= 0 else 1 - mean
-    share = min(1.0, abs(drop) / room) if room > 0 else 0.0
-    chance = bank * (1 - share) if drop >= 0 else bank + (1 - bank) * share
-    rows = generator.permuted(np.tile(np.arange(len(bank)), (runs, 1)), axis=1)
-    right = generator.binomial(samples, chance[rows]) / samples
-    return np.asarray(right - bank[rows], dtype=np.float64)
+
+    mean: float
+    within: float
+    banked: int = 1
+    samples: int = 1
+
+    def draw(self, drop: float, runs: int, rows: int, seed: int = 0) -> FloatArray:
+        """Differences, runs x rows, of a candidate whose mean lies ``drop`` lower."""
+        generator = np.random.default_rng(seed)
+        most = self.mean * (1 - self.mean)
+        within = min(max(self.within, 1e-4 * most), 0.999 * most)
+        spread = within / (most - within) if most > 0 else 1.0
+        mean = min(max(self.mean, 1e-6), 1 - 1e-6)
+        right = generator.beta(mean * spread, (1 - mean) * spread, (runs, rows))
+        bank = generator.binomial(self.banked, right) / self.banked
+        lost = min(1.0, max(0.0, drop / mean))
+        candidate = generator.binomial(self.samples, right * (1 - lost)) / self.samples
+        return np.asarray(candidate - bank, dtype=np.float64)

@@ -194,22 +194,34 @@ def largest_loss(
 class Level:
     """Evidence that the mean of values in [0, 1] lies above a level, and that it lies below.
 
-    ``effect`` is the distance worth finding. The same bets, against "at most" and "at least".
+    ``effect`` is the distance worth finding, ``largest`` the most rows in a unit. The same bets,
+    against "at most the level" and "at least".
     """
 
     def __init__(
-        self, level: float, units: int, *, alpha_above: float, alpha_below: float, effect: float
+        self,
+        level: float,
+        units: int,
+        *,
+        alpha_above: float,
+        alpha_below: float,
+        effect: float,
+        largest: int = 1,
     ) -> None:
         self.level = level
-        spread = max(level * (1 - level), 1 / (PRIOR_UNITS * PRIOR_UNITS))
-        self.above = Process(alpha_above, max(level, _LEAST_SPAN), effect, units, spread)
-        self.below = Process(alpha_below, max(1 - level, _LEAST_SPAN), effect, units, spread)
+        self.largest = largest
+        spread = max(level * (1 - level), 1 / (PRIOR_UNITS * PRIOR_UNITS)) / largest
+        spans = max(level, _LEAST_SPAN), max(1 - level, _LEAST_SPAN)
+        self.above = Process(alpha_above, spans[0], effect, units, spread, adapts=True)
+        self.below = Process(alpha_below, spans[1], effect, units, spread, adapts=True)
 
-    def feed(self, low: float, high: float | None = None) -> None:
-        """See the next value; where it is not known, the least and the most it may be."""
+    def update(self, low: float, high: float | None = None, size: int = 1) -> None:
+        """See the next unit: the sum of its rows' values, at least and at most."""
         high = low if high is None else high
-        self.above.feed(low - self.level, low - self.level)
-        self.below.feed(self.level - high, self.level - high)
+        over = (low - size * self.level) / self.largest
+        under = (size * self.level - high) / self.largest
+        self.above.feed(over, over)
+        self.below.feed(under, under)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evalkit.stats.power import rows_for
-from evalkit.stats.rehearsal import draw_differences, rehearse
+from evalkit.stats.rehearsal import Population, rehearse
 from evalkit.stats.sequential import Cusum, Design, Gate, Level, Process, largest_loss
 
 REFERENCE = Design(margin=0.05, units=120, alpha_pass=0.05, alpha_fail=0.05, variance=0.25)
@@ -131,7 +131,7 @@ def test_the_bound_is_where_the_gate_would_just_pass():
 
 
 def test_the_rehearsal_is_the_gate():
-    differences = draw_differences(np.full(80, 0.75), 0.1, runs=40, seed=3)
+    differences = Population(0.75, 0.1, banked=4).draw(0.1, runs=40, rows=80, seed=3)
     design = Design(0.1, 80, 0.05, 0.01, 0.2)
     runs = rehearse(differences, design)
     for row, one in enumerate(differences):
@@ -140,6 +140,27 @@ def test_the_rehearsal_is_the_gate():
             gate.update(d)
         assert (gate.passing.crossed_at or 0) == runs.pass_at[row]
         assert (gate.failing.crossed_at or 0) == runs.fail_at[row]
+
+
+def test_a_rehearsal_in_clusters_is_the_gate():
+    generator = np.random.default_rng(1)
+    sizes = generator.integers(1, 4, 60)
+    sums = np.array([[generator.integers(-n, n + 1) for n in sizes] for _ in range(20)], float)
+    design = Design(0.1, 60, 0.05, 0.01, 0.2, largest=3, mean_size=float(sizes.mean()))
+    runs = rehearse(sums, design, sizes)
+    for row, one in enumerate(sums):
+        gate = Gate(design)
+        for d, n in zip(one.tolist(), sizes.tolist(), strict=True):
+            gate.update(d, size=n)
+        assert (gate.passing.crossed_at or 0) == runs.pass_at[row]
+        assert (gate.failing.crossed_at or 0) == runs.fail_at[row]
+
+
+def test_a_population_has_the_mean_and_the_noise_it_is_given():
+    differences = Population(0.8, 0.1, banked=8).draw(0.0, runs=50, rows=2000, seed=1)
+    assert differences.mean() == pytest.approx(0.0, abs=0.003)
+    assert differences.var() == pytest.approx(0.1 * 9 / 8, rel=0.05)
+    assert Population(0.8, 0.1, 8).draw(0.1, 50, 2000).mean() == pytest.approx(-0.1, abs=0.003)
 
 
 def beta_runs(drop: float, runs: int, rows: int) -> tuple[np.ndarray, float]:
@@ -181,7 +202,7 @@ def test_a_level_is_proven_from_either_side_and_seldom_at_it():
     for _ in range(400):
         level = Level(0.8, 200, alpha_above=0.05, alpha_below=0.01, effect=0.05)
         for value in generator.random(200) < 0.8:
-            level.feed(float(value))
+            level.update(float(value))
         ends["above"] += level.above.crossed_at is not None
         ends["below"] += level.below.crossed_at is not None
     assert ends["above"] / 400 <= 0.05 + 0.033
@@ -189,8 +210,8 @@ def test_a_level_is_proven_from_either_side_and_seldom_at_it():
     good = Level(0.8, 200, alpha_above=0.05, alpha_below=0.01, effect=0.05)
     bad = Level(0.8, 200, alpha_above=0.05, alpha_below=0.01, effect=0.05)
     for place in range(200):
-        good.feed(1.0)
-        bad.feed(float(place % 2))
+        good.update(1.0)
+        bad.update(float(place % 2))
     assert good.above.crossed_at is not None
     assert bad.below.crossed_at is not None
 

@@ -1,0 +1,116 @@
+"""What a gate tells: text, pages, and what GitHub Actions shows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evalkit.errors import EXIT_INCONCLUSIVE
+from evalkit.report import gate as pages
+from evalkit.report.format import one_line
+from evalkit.report.gate_report import GateReport
+
+if TYPE_CHECKING:
+    from evalkit.pipeline.outlook import Outlook
+
+_COLOURS = {"pass": "green", "regression": "red", "inconclusive": "yellow", "unmeasured": "yellow"}
+
+
+def write_gate_pages(report: GateReport, folder: Path) -> Path:
+    """Write ``gate.json``, ``gate.md`` and ``gate.junit.xml`` into a folder; the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "gate.json").write_text(pages.to_json(report), encoding="utf-8")
+    (folder / "gate.md").write_text(pages.markdown(report), encoding="utf-8")
+    (folder / "gate.junit.xml").write_text(pages.to_junit(report), encoding="utf-8")
+    return folder
+
+
+def tell(report: GateReport, place: Path, *, as_json: bool, quiet: bool) -> int:
+    """Print the report (all of it, or with ``quiet`` only what is not well); the exit code."""
+    if as_json:
+        click.echo(pages.to_json(report), nl=False)
+    elif not quiet or report.exit_code:
+        first, *rest = pages.lines(report)
+        click.secho(first, fg=_COLOURS[report.verdict], bold=True)
+        for line in rest:
+            click.echo(line)
+        click.echo(f"Pages: {place}", err=True)
+    _tell_github(report, as_json=as_json)
+    return report.exit_code
+
+
+def _tell_github(report: GateReport, *, as_json: bool) -> None:
+    """Annotations, the step's summary and its outputs, inside GitHub Actions only."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    for line in pages.workflow_commands(report):
+        click.echo(line, err=as_json)
+    for variable, text in (
+        ("GITHUB_STEP_SUMMARY", pages.markdown(report)),
+        ("GITHUB_OUTPUT", f"verdict={report.verdict}\nexit-code={report.exit_code}\n"),
+    ):
+        if path := os.environ.get(variable):
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(text)
+
+
+def show_plan(
+    suite: Path, baseline: str | None, baselines: Path, env: Mapping[str, str], *, as_json: bool
+) -> int:
+    """What the gate of a suite can conclude, before any money is spent; 5 if it hardly can."""
+    from evalkit.pipeline.gating import gate_policy
+    from evalkit.pipeline.outlook import gate_outlook
+    from evalkit.store.baselines import UnknownBaseline, read_baseline
+    from evalkit.suite.load import load_suite
+
+    loaded = load_suite(suite, (), env)
+    name = baseline or gate_policy(loaded.suite).baseline
+    try:
+        bank = read_baseline(baselines, name) if name else None
+    except UnknownBaseline:
+        if baseline:
+            raise
+        bank = None
+    found = gate_outlook(loaded, bank, env)
+    can_all = all(one.can_conclude for one in found)
+    if as_json:
+        told = [{**asdict(one), "can_conclude": one.can_conclude} for one in found]
+        click.echo(json.dumps({"can_conclude": can_all, "rules": told}, indent=1))
+    else:
+        for one in found:
+            _show_outlook(one)
+        if not found:
+            click.echo("No rule compares scores with a baseline: nothing needs to be proven.")
+    return 0 if can_all else EXIT_INCONCLUSIVE
+
+
+def _show_outlook(one: Outlook) -> None:
+    """One rule in a few lines."""
+    source = "assumed: no bank tells it" if one.is_assumed else "from the bank"
+    units = "" if one.units == one.cases else f" in {one.units:,} clusters"
+    click.secho(f"{one_line(one.name)} ({one_line(one.variant)})", bold=True)
+    click.echo(
+        f"  {one.cases:,} cases{units}, variance of a difference {one.variance:.3f} ({source})"
+    )
+    for scenario in one.scenarios:
+        loss = "if nothing changed" if not scenario.drop else f"at a loss of {scenario.drop:g}"
+        share = scenario.used / one.units
+        click.echo(
+            f"  {loss:<22} pass {scenario.passes:>5.1%}, fail {scenario.fails:>6.1%}, "
+            f"about {scenario.used:,.0f} asked ({share:.0%})"
+        )
+    click.echo(f"  all cases in one fixed test would pass {one.fixed_power:.0%} if nothing changed")
+    if one.can_conclude:
+        click.secho("  It can conclude.", fg="green")
+    else:
+        click.secho(
+            f"  It will often stay inconclusive: about {one.needed:,} cases would do, "
+            "or a wider margin, or more samples of each case.",
+            fg="yellow",
+        )

@@ -1,0 +1,265 @@
+"""``evalkit regress``: fresh answers, held to the gate, in one command fit for cron."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evalkit.cli.options import (
+    all_overrides,
+    baselines_option,
+    concurrency_option,
+    config_option,
+    cost_option,
+    env_file_option,
+    environment,
+    json_option,
+    limit_option,
+    only_option,
+    option,
+    options,
+    out_option,
+    progress_option,
+    quiet_option,
+    runs_option,
+    set_option,
+    suite_argument,
+    suite_path,
+    verbose_option,
+)
+from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalkit.pipeline.notify import Webhook
+    from evalkit.pipeline.regress import Done
+    from evalkit.pipeline.slots import Schedule
+    from evalkit.store.baselines import Baseline
+    from evalkit.suite.schema import Suite
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@click.command(name="regress", context_settings={"help_option_names": ["-h", "--help"]})
+@suite_argument
+@options(
+    config_option,
+    option("--baseline", metavar="NAME", help="The baseline (default: the suite's gate.baseline)."),
+    option(
+        "--allow",
+        multiple=True,
+        type=click.Choice(["prompt", "model", "settings"]),
+        help="A change since the bank that is just what is tested; else it voids the baseline.",
+    ),
+    option("--slot", metavar="TEXT", help="The occasion; asked twice, it gives one result."),
+    option("--every", metavar="TIME", help="The occasion by interval: 6h, 1d, 1w (UTC)."),
+    option("--cron", metavar="EXPR", help="The occasion by cron expression (UTC)."),
+    option("--timeout", metavar="TIME", help="Stop after 90s, 30m, 2h; what is kept can go on."),
+    option("--full", is_flag=True, help="Ask all cases, although the gate is decided before."),
+    option("--keep", type=click.IntRange(1), help="Keep so many runs of this job; delete older."),
+    option(
+        "--junit",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the JUnit file here, too.",
+    ),
+    option(
+        "--summary",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the Markdown here, too.",
+    ),
+    limit_option,
+    only_option,
+    set_option,
+    concurrency_option,
+    cost_option,
+    baselines_option,
+    runs_option,
+    out_option,
+    env_file_option,
+    progress_option,
+    json_option,
+    quiet_option,
+    verbose_option,
+)
+def command(
+    suite: Path | None,
+    config: Path | None,
+    baseline: str | None,
+    allow: tuple[str, ...],
+    slot: str | None,
+    every: str | None,
+    cron: str | None,
+    timeout: str | None,
+    full: bool,
+    keep: int | None,
+    junit: Path | None,
+    summary: Path | None,
+    limit: int | None,
+    only: tuple[str, ...],
+    overrides: tuple[str, ...],
+    concurrency: int | None,
+    max_cost_usd: float | None,
+    baselines: Path,
+    runs: Path,
+    out: Path,
+    env_file: Path | None,
+    progress: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Ask SUITE afresh, stop as soon as its gate is decided, and say how it stands.
+
+    Answers of the cache are never used. Nothing is asked before spending: cap the cost with
+    --max-cost-usd. Says nothing when all is well, unless in a terminal, in CI or with -v. After a
+    crash the same command goes on.
+
+    Exit 0: passed; 1: a regression; 2: wrong use, or a void baseline; 3: too much failed to
+    measure; 4: the cost cap; 5: inconclusive; 130: interrupted.
+
+    \b
+    Example: evalkit regress suite.yaml --baseline nightly --every 1d --keep 30
+    """
+    from evalkit.cli.progress import watching
+    from evalkit.pipeline.regress import Job, run_job, thin_out
+    from evalkit.suite.load import load_suite
+
+    env = environment(env_file)
+    loaded = load_suite(
+        suite_path(suite, config),
+        all_overrides(overrides, limit, None, concurrency, max_cost_usd),
+        env,
+    )
+    gate = loaded.suite.gate
+    job = Job(
+        loaded=loaded,
+        baseline=_baseline(loaded.suite, baseline, baselines),
+        runs=runs,
+        env=env,
+        only=only,
+        allowed=allow,
+        slot=slot,
+        schedule=schedule_of(every, cron),
+        timeout_s=seconds(timeout) if timeout else gate.timeout_s,
+        stops_early=not full,
+    )
+    webhooks = list(_webhooks(loaded.suite, Path(loaded.source.path).parent, env))
+    is_quiet = quiet or not (verbose or _is_watched())
+    with watching("none" if is_quiet and progress is None else progress) as listen:
+        done = run_job(job, listen, lambda: datetime.now(UTC))
+    code = _tell(done, out, junit, summary, as_json=as_json, is_quiet=is_quiet)
+    if not done.is_repeat:
+        _notify(done, webhooks)
+    if kept := keep or gate.keep:
+        thin_out(runs, loaded.suite.name, kept)
+    return code
+
+
+def _is_watched() -> bool:
+    return sys.stdout.isatty() or bool(os.environ.get("CI"))
+
+
+def _baseline(suite: Suite, name: str | None, baselines: Path) -> Baseline | None:
+    """The bank to compare with. Raises UsageError where rules need one and none is named."""
+    from evalkit.pipeline.gating import gate_policy, needs_baseline
+    from evalkit.store.baselines import read_baseline
+
+    policy = gate_policy(suite)
+    wanted = name or policy.baseline
+    if wanted:
+        return read_baseline(baselines, wanted)
+    if needs_baseline(policy):
+        raise UsageError(
+            "no baseline was named to compare with",
+            "Collect one with evalkit baseline collect NAME SUITE, and name it with --baseline "
+            "NAME or in the suite: gate: {baseline: NAME}.",
+        )
+    return None
+
+
+def schedule_of(every: str | None, cron: str | None) -> Schedule | None:
+    """The schedule two options describe; raises UsageError for both or for nonsense."""
+    from evalkit.pipeline.slots import parse_cron, parse_every
+
+    if every and cron:
+        raise UsageError("--every and --cron were both given", "A job has one schedule.")
+    if every:
+        return parse_every(every)
+    return parse_cron(cron) if cron else None
+
+
+def seconds(text: str) -> float:
+    """``90s``, ``30m``, ``2h`` or plain seconds; raises UsageError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)[a-z]*\s*", text.lower())
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"'{text}' is no time", "For example 90s, 30m or 2h.")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[Webhook]:
+    """Where to tell the verdict; an address that is not set is said before anything is sent."""
+    from evalkit.pipeline.notify import Webhook
+
+    for spec in suite.gate.notify:
+        url = env.get(spec.url_env, "").strip()
+        if not url:
+            raise UsageError(
+                f"gate.notify: the variable {spec.url_env} is not set",
+                "Export it, put it into the .env file, or take the notify section out.",
+            )
+        template = None if spec.template is None else folder / spec.template
+        if template is not None and not template.is_file():
+            raise UsageError(f"gate.notify: no template {template}")
+        yield Webhook(url, spec.format, spec.when, template)
+
+
+def _tell(
+    done: Done,
+    out: Path,
+    junit: Path | None,
+    summary: Path | None,
+    *,
+    as_json: bool,
+    is_quiet: bool,
+) -> int:
+    from evalkit.cli.gate_outcome import tell, write_gate_pages
+    from evalkit.cli.pages import write_files
+    from evalkit.pipeline.compare import compare_run
+    from evalkit.report import gate as pages
+
+    folder, report = done.folder, done.report
+    place = out / folder.path.parent.name / folder.path.name
+    if folder.manifest().totals.get("ok"):
+        write_files(compare_run(folder), place)
+    write_gate_pages(report, place)
+    for path, text in ((junit, pages.to_junit(report)), (summary, pages.markdown(report))):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if done.missed:
+        click.echo(f"warning: {done.missed:,} scheduled runs before this one are missing", err=True)
+    if done.is_repeat and not is_quiet:
+        click.echo(f"The slot {report.slot} has its result already; nothing was sent.", err=True)
+    code = tell(report, place, as_json=as_json, quiet=is_quiet)
+    if not done.is_final:
+        why = f" ({report.stopped_because})" if report.stopped_because else ""
+        click.echo(f"Not finished{why}: the same command goes on with it.", err=True)
+    return code
+
+
+def _notify(done: Done, webhooks: list[Webhook]) -> None:
+    from evalkit.pipeline.notify import NotTold, is_wanted, tell_webhook
+
+    for number, webhook in enumerate(webhooks, start=1):
+        if not is_wanted(webhook.when, done.report):
+            continue
+        try:
+            tell_webhook(webhook, done.report)
+        except NotTold as error:
+            click.echo(f"warning: webhook {number} was not told: {error}", err=True)

@@ -1,0 +1,394 @@
+"""A regression job: fresh answers, held to the gate, once for each slot of its schedule.
+
+What a job has done stands in ``job.json`` of its run folder, so that the same command goes on after
+a crash, gives the same result for the same slot, and knows the verdict before.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from evalkit.analysis.verdicts import GateVerdict
+from evalkit.errors import (
+    EXIT_API,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    ConfigError,
+    EvalkitError,
+    Problem,
+    StoreError,
+    UsageError,
+)
+from evalkit.events import Listener
+from evalkit.pipeline.bank_checks import void_because
+from evalkit.pipeline.collecting import without_cache
+from evalkit.pipeline.continuing import adopt_suite, compare_with_run
+from evalkit.pipeline.early_stop import EarlyStop
+from evalkit.pipeline.gating import Prepared, conclude, gate_policy, gate_run, prepare
+from evalkit.pipeline.run import RunOutcome, execute_run
+from evalkit.pipeline.slots import Schedule
+from evalkit.pipeline.start import discard_run, start_run, stored_suite
+from evalkit.pipeline.stop import Reason
+from evalkit.policies import GatePolicy
+from evalkit.report.gate_report import GateReport
+from evalkit.stats.arrays import IntArray
+from evalkit.store.baselines import Baseline
+from evalkit.store.jobs import read_job, write_job
+from evalkit.store.lock import RunLock, holder
+from evalkit.store.runs import RunFolder, list_runs
+from evalkit.suite.load import LoadedSuite
+from evalkit.types import TrialResult
+
+REGRESS = "regress"
+_OPEN_FOR = timedelta(hours=12)
+_GRACE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done. ``slot`` names the occasion; without one every call is a new one.
+
+    ``allowed`` changes do not void the baseline. ``stops_early``: no more is asked than the verdict
+    needs.
+    """
+
+    loaded: LoadedSuite
+    baseline: Baseline | None
+    runs: Path
+    env: Mapping[str, str]
+    only: tuple[str, ...] = ()
+    allowed: Collection[str] = ()
+    slot: str | None = None
+    schedule: Schedule | None = None
+    timeout_s: float | None = None
+    stops_early: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a job.
+
+    ``is_repeat``: its slot had a result already, and nothing was sent; ``missed`` slots before it
+    have none. Unless ``is_final``, the same command goes on with it.
+    """
+
+    report: GateReport
+    folder: RunFolder
+    is_repeat: bool = False
+    missed: int = 0
+    is_final: bool = True
+
+
+class Unfinished(EvalkitError):
+    """The job ended before there was a verdict; the same command goes on with it."""
+
+    def __init__(self, reason: Reason, folder: RunFolder) -> None:
+        super().__init__(
+            reason.message,
+            f"{reason.hint + ' ' if reason.hint else ''}What was asked is kept: the same command "
+            "goes on with it.",
+        )
+        self.exit_code = reason.exit_code
+        self.folder = folder
+
+
+def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
+    """Do the job, or say again what its slot came to.
+
+    Raises UsageError for a second job at the same time, ConfigError for a void baseline, Unfinished
+    where it ended without a verdict, and what starting a run raises.
+    """
+    loaded = without_cache(job.loaded)
+    home = job.runs / loaded.suite.name
+    with _alone(home):
+        earlier = _earlier(job.runs, loaded.suite.name)
+        slot, missed = _slot(job, earlier, now())
+        finished = _of_slot(earlier, slot)
+        if finished is not None and "verdict" in finished[1]:
+            return _again(job, finished[0], finished[1])
+        policy = gate_policy(loaded.suite)
+        folder = _begun(job, loaded, earlier, slot, now()) or _start(job, loaded, slot, policy)
+        previous = _previous(_earlier(job.runs, loaded.suite.name), folder)
+        report, is_final = _with_verdict(job, folder, policy, listen)
+        report = replace(report, previous=previous, slot=slot)
+        _settle(folder, report, is_final=is_final)
+        return Done(report, folder, missed=missed, is_final=is_final)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """No second job of the suite at the same time; the lock dies with its process."""
+    path = home / ".regress.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(path)
+    except OSError as error:
+        raise StoreError(f"{home}: cannot be written: {error.strerror or error}") from error
+    except StoreError as error:
+        other = holder(path)
+        if other is None:
+            raise
+        raise UsageError(
+            f"a regression job of {home.name} is running already ({other})",
+            "Nothing was sent. It has a lock of its own: let it finish.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _earlier(runs: Path, name: str) -> list[tuple[RunFolder, dict[str, Any]]]:
+    """The runs that jobs of a suite have made, oldest first."""
+    found = []
+    for folder in list_runs(runs):
+        if folder.path.parent.name == name:
+            job = read_job(folder.path) or {}
+            if job.get("kind") == REGRESS:
+                found.append((folder, job))
+    return found
+
+
+def _slot(
+    job: Job, earlier: list[tuple[RunFolder, dict[str, Any]]], now: datetime
+) -> tuple[str | None, int]:
+    """The slot that a job belongs to, and how many before it nothing ran in."""
+    if job.slot is not None or job.schedule is None:
+        return job.slot, 0
+    due = job.schedule.due(now)
+    last = [_moment(one["slot"]) for _, one in earlier if one.get("slot")]
+    known = [moment for moment in last if moment is not None and moment < due]
+    missed = job.schedule.missed(max(known), due) if known else 0
+    return due.isoformat(timespec="minutes"), missed
+
+
+def _moment(slot: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(slot)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _of_slot(
+    earlier: list[tuple[RunFolder, dict[str, Any]]], slot: str | None
+) -> tuple[RunFolder, dict[str, Any]] | None:
+    if slot is None:
+        return None
+    return next((one for one in reversed(earlier) if one[1].get("slot") == slot), None)
+
+
+def _again(job: Job, folder: RunFolder, told: Mapping[str, Any]) -> Done:
+    """The result of a slot that is over, from what is stored."""
+    report = gate_run(folder, job.baseline, gate_policy(job.loaded.suite), allowed=job.allowed)
+    report = replace(
+        report,
+        verdict=told["verdict"],
+        exit_code=told["exit_code"],
+        slot=told.get("slot"),
+        previous=told.get("previous"),
+    )
+    return Done(report, folder, is_repeat=True)
+
+
+def _begun(
+    job: Job,
+    loaded: LoadedSuite,
+    earlier: list[tuple[RunFolder, dict[str, Any]]],
+    slot: str | None,
+    now: datetime,
+) -> RunFolder | None:
+    """The run that an earlier call of the same job began and did not finish, if it may go on."""
+    for one, told in reversed(earlier):
+        if "verdict" in told or told.get("slot") != slot:
+            continue
+        began = datetime.fromisoformat(one.manifest().started_at)
+        if slot is None and now - began > _OPEN_FOR:
+            continue
+        # A gate is fixed before the first answer: under other rules it is another run.
+        is_same_gate = stored_suite(one).gate == loaded.suite.gate
+        if is_same_gate and compare_with_run(one, loaded, job.env, job.only).is_same:
+            # Limits, retries and the cost cap may be others than when it began.
+            adopt_suite(one, loaded, job.env, job.only, extend=False)
+            begun: RunFolder = one
+            return begun
+    return None
+
+
+def _start(job: Job, loaded: LoadedSuite, slot: str | None, policy: GatePolicy) -> RunFolder:
+    """A new run, once it is sure that its gate can be answered; raises ConfigError if not."""
+    folder = start_run(loaded, job.runs, job.env, job.only)
+    try:
+        prepared = prepare(folder, job.baseline, policy)
+        _check_not_void(job, prepared)
+    except BaseException:
+        discard_run(folder)
+        raise
+    name = job.baseline.name if job.baseline else None
+    write_job(folder.path, {"kind": REGRESS, "slot": slot, "baseline": name})
+    return folder
+
+
+def _check_not_void(job: Job, prepared: Prepared) -> None:
+    reasons = void_because(job.baseline, prepared.run, job.allowed) if job.baseline else []
+    if reasons and job.baseline:
+        raise ConfigError(
+            [Problem(f"baseline @{job.baseline.name} is void", reason) for reason in reasons],
+            "Nothing was sent. Collect it anew: evalkit baseline collect "
+            f"{job.baseline.name} SUITE; or, if a change of prompt or settings is just what you "
+            "test, allow it: --allow prompt.",
+        )
+
+
+def _with_verdict(
+    job: Job, folder: RunFolder, policy: GatePolicy, listen: Listener
+) -> tuple[GateReport, bool]:
+    """Ask what is missing until the gate is decided; the verdict from what is stored.
+
+    And whether that is the last word: what ended for want of money, time or a server may go on.
+    """
+    watch = EarlyStop(
+        prepare(folder, job.baseline, policy),
+        models=_models(job),
+        stops_when_decided=job.stops_early,
+    )
+    late = _Late(job.timeout_s)
+    # Asked before and failed: a job that goes on tries that again.
+    is_retry = "told" in (read_job(folder.path) or {})
+    outcome = execute_run(folder, job.env, listen, watch=_Timed(watch, late), retry_failed=is_retry)
+    watch.raise_error()
+    if outcome.stopped and outcome.stopped.exit_code == EXIT_INTERRUPTED:
+        raise Unfinished(outcome.stopped, folder)
+    report = conclude(prepare(folder, job.baseline, policy), job.baseline, job.allowed)
+    if report.usage.asked == 0 and outcome.stopped:
+        raise Unfinished(outcome.stopped, folder)
+    return _weighed(report, outcome)
+
+
+def _weighed(report: GateReport, outcome: RunOutcome) -> tuple[GateReport, bool]:
+    """A verdict that is proven stands, however the run ended; else its end decides."""
+    stopped = outcome.stopped if outcome.manifest.status != "complete" else None
+    ended = stopped.exit_code if stopped else EXIT_OK
+    if report.void:
+        return report, True
+    too_many_failed = outcome.exit_code == EXIT_API and stopped is None
+    is_proven = report.verdict in ("pass", "regression") and not too_many_failed
+    if is_proven and ended != EXIT_USAGE:
+        return report, True
+    if ended == EXIT_OK and not too_many_failed and report.verdict != "unmeasured":
+        return report, True
+    if ended in (EXIT_OK, EXIT_API):
+        return replace(report, verdict="unmeasured", exit_code=EXIT_API), False
+    return replace(report, exit_code=ended), False
+
+
+def _models(job: Job) -> dict[str, tuple[str, ...]]:
+    if job.baseline is None or "model" in job.allowed:
+        return {}
+    return {key: one.models for key, one in job.baseline.variants.items()}
+
+
+def _previous(
+    earlier: Sequence[tuple[RunFolder, Mapping[str, Any]]], folder: RunFolder
+) -> GateVerdict | None:
+    """What was told last: by an earlier call of this job, else by the job before it."""
+    own = [job["told"] for run, job in earlier if run.path == folder.path and "told" in job]
+    others = [job["told"] for run, job in earlier if run.path != folder.path and "told" in job]
+    told: list[GateVerdict] = own or others
+    return told[-1] if told else None
+
+
+def _settle(folder: RunFolder, report: GateReport, *, is_final: bool) -> None:
+    """Write down what is told; once it is final, the slot has its result."""
+    job = {**(read_job(folder.path) or {}), "told": report.verdict, "exit_code": report.exit_code}
+    if is_final:
+        job |= {
+            "verdict": report.verdict,
+            "previous": report.previous,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    write_job(folder.path, job)
+
+
+def thin_out(runs: Path, name: str, keep: int) -> list[RunFolder]:
+    """Delete the oldest finished runs of a suite's jobs but ``keep``; those that went.
+
+    Runs asked for by hand, and those of a bank, stay.
+    """
+    finished = [folder for folder, job in _earlier(runs, name) if "verdict" in job]
+    gone = finished[:-keep] if keep else finished
+    for folder in gone:
+        folder.remove()
+    return gone
+
+
+class _Late:
+    """Stops a sitting when its time is over, and ends it for good some seconds later."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self._timeout_s = timeout_s
+        self._stop: Callable[[Reason], None] | None = None
+        self._timers: list[threading.Timer] = []
+        self._guard = threading.Lock()
+
+    def begin(self, stop: Callable[[Reason], None]) -> None:
+        self._stop = stop
+        if self._timeout_s is not None:
+            self._after(self._timeout_s, self._ask)
+            self._after(self._timeout_s + _GRACE_S, self._insist)
+
+    def _after(self, seconds: float, what: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, what)
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+    def end(self) -> None:
+        with self._guard:
+            self._stop = None
+        for timer in self._timers:
+            timer.cancel()
+
+    def _ask(self) -> None:
+        with self._guard:
+            if self._stop is not None:
+                told = f"the time is over ({self._timeout_s:g} s) before the gate was decided"
+                self._stop(Reason(told, EXIT_INCONCLUSIVE, "Allow more with --timeout."))
+
+    def _insist(self) -> None:
+        """What is in flight is given up, as by a second interrupt."""
+        with self._guard:
+            if self._stop is not None:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Timed:
+    """A watch with a deadline."""
+
+    def __init__(self, watch: EarlyStop, late: _Late) -> None:
+        self._watch = watch
+        self._late = late
+
+    def order(self) -> IntArray:
+        return self._watch.order()
+
+    def hear(self, result: TrialResult) -> None:
+        self._watch.hear(result)
+
+    def begin(self, stop: Callable[[Reason], None]) -> None:
+        self._late.begin(stop)
+        self._watch.begin(stop)
+
+    def end(self) -> None:
+        self._late.end()
+        self._watch.end()

@@ -1,0 +1,278 @@
+"""Nights of a regression job on the simulated server: every exit code, crashes, two at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from end_to_end_shell import KEY, Finished, Shell
+from servers import RunningServer, simulated_server
+
+from evalkit.cli.main import main
+from evalkit.store.runs import list_runs
+
+ROWS = 240
+SUITE = """\
+name: sums
+dataset: {path: rows.jsonl, id: id, target: answer, tags: [kind]}
+prompts: {plain: "{{ question }} Only the number."}
+models: [claude-haiku-4-5]
+thinking: ['off']
+answer_tokens: 64
+scorers: [number]
+limits: {concurrency: 8}
+gate:
+  baseline: nightly
+  rules: [{scorer: number, max_drop: 0.05}, {metric: failed, max: 0.02}]
+"""
+OPTIONS = ("--gain", "0", "--consistency", "1.0", "--api-key", KEY)
+
+
+@dataclass
+class Home:
+    """A folder with a suite and its bank, and the command line in it, in this process."""
+
+    folder: Path
+    run: Callable[..., Finished]
+
+    def jobs(self) -> list[dict]:
+        """What jobs have made, oldest first."""
+        found = [json.loads((run.path / "job.json").read_text()) for run in self.runs()]
+        return [job for job in found if job["kind"] == "regress"]
+
+    def runs(self) -> list:
+        """All runs, oldest first."""
+        return list_runs(self.folder / "runs")
+
+    def pages(self) -> Path:
+        """The pages of the newest run."""
+        return self.folder / "reports" / "sums" / self.runs()[-1].path.name
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rows")
+    with (folder / "rows.jsonl").open("w") as file:
+        for i in range(ROWS):
+            row = {"id": f"c{i:03}", "question": f"Case {i}: {i} + {i}?", "answer": str(2 * i)}
+            file.write(json.dumps({**row, "kind": "even" if i % 2 == 0 else "odd"}) + "\n")
+    return folder / "rows.jsonl"
+
+
+@pytest.fixture(scope="module")
+def good(rows: Path) -> Iterator[RunningServer]:
+    with simulated_server("--answers", rows, "--skill", "0.85", *OPTIONS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bad(rows: Path) -> Iterator[RunningServer]:
+    with simulated_server("--answers", rows, "--skill", "0.75", *OPTIONS) as running:
+        yield running
+
+
+def in_process(folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(url: str, *args: str, **variables: str) -> Finished:
+        with patch.context() as now:
+            now.chdir(folder)
+            for name in ("CI", "GITHUB_ACTIONS"):
+                now.delenv(name, raising=False)
+            environ = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY, **variables}
+            for name, value in environ.items():
+                now.setenv(name, value)
+            now.setattr(sys, "argv", ["evalkit", *args])
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        told = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), told.out, told.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def banked(rows: Path, good: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank")
+    (folder / "rows.jsonl").write_text(rows.read_text())
+    (folder / "suite.yaml").write_text(SUITE)
+    shell = Shell(folder, ANTHROPIC_BASE_URL=good.base_url, ANTHROPIC_API_KEY=KEY)
+    done = shell("baseline", "collect", "nightly", "suite.yaml", "--repeat", "5", "-y")
+    assert done.code == 0, done.err
+    assert "5 run(s) of sums, 240 cases" in done.out
+    return folder / "baselines" / "nightly.json"
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path,
+    rows: Path,
+    banked: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Home:
+    (tmp_path / "rows.jsonl").write_text(rows.read_text())
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    (tmp_path / "baselines").mkdir()
+    (tmp_path / "baselines" / "nightly.json").write_text(banked.read_text())
+    return Home(tmp_path, in_process(tmp_path, monkeypatch, capsys))
+
+
+def test_a_quiet_night_then_a_loss(home: Home, good: RunningServer, bad: RunningServer) -> None:
+    quiet = home.run(good.base_url, "regress", "suite.yaml", "--slot", "n1")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    told = json.loads((home.pages() / "gate.json").read_text())
+    assert told["verdict"] == "pass"
+    assert told["usage"]["asked"] < ROWS  # it stopped as soon as that was proven
+    assert told["result"]["decided_at"] <= told["usage"]["asked"]
+
+    seen = len(good.requests())
+    again = home.run(good.base_url, "regress", "suite.yaml", "--slot", "n1", "-v")
+    assert again.code == 0
+    assert "has its result already" in again.err
+    assert len(good.requests()) == seen
+
+    lost = home.run(bad.base_url, "regress", "suite.yaml", "--slot", "n2", "--junit", "j.xml")
+    assert lost.code == 1
+    assert lost.out.startswith("REGRESSION sums against @nightly: number max_drop 0.05: a loss")
+    assert "tags that lost most" in lost.out
+    assert "even: −" in lost.out
+    assert "c0" in lost.out
+    suite = ET.parse(home.folder / "j.xml").getroot()[0]
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "tag even" in (failure.text or "")
+    assert [(job["slot"], job["verdict"]) for job in home.jobs()] == [
+        ("n1", "pass"),
+        ("n2", "regression"),
+    ]
+    asked = json.loads((home.pages() / "gate.json").read_text())["usage"]["asked"]
+    assert asked < ROWS
+    # The stored run says the same again, and nothing is sent.
+    seen = len(bad.requests())
+    assert home.run(bad.base_url, "gate", "latest").code == 1
+    assert len(bad.requests()) == seen
+
+
+def test_failures_are_no_verdict(home: Home, rows: Path) -> None:
+    options = ("--answers", rows, "--skill", "0.75", "--fault", "500=0.3", *OPTIONS)
+    with simulated_server(*options) as broken:
+        done = home.run(broken.base_url, "regress", "suite.yaml", "--set", "retries.attempts=1")
+    assert done.code == 3
+    assert done.out.startswith("COULD NOT MEASURE")
+    assert "the same command goes on" in done.err
+    assert 'errors="1"' in (home.pages() / "gate.junit.xml").read_text()
+
+
+def test_too_few_cases_and_the_cap(home: Home, good: RunningServer) -> None:
+    few = home.run(good.base_url, "regress", "suite.yaml", "-n", "20")
+    assert few.code == 5
+    assert "more cases, or a wider margin" in few.out
+    capped = home.run(
+        good.base_url, "regress", "suite.yaml", "--slot", "c", "--max-cost-usd", "0.004"
+    )
+    assert capped.code == 4
+    assert "the cost cap is reached" in capped.err
+    seen = len(good.requests())
+    more = home.run(good.base_url, "regress", "suite.yaml", "--slot", "c")
+    assert more.code == 0
+    assert len(home.jobs()) == 2  # it went on with the run that it had begun
+    assert len({one["digest"] for one in good.requests()[seen - 20 :]}) == (
+        len(good.requests()) - seen + 20
+    )
+
+
+def test_what_voids_the_bank_is_said_before_anything_is_sent(
+    home: Home, good: RunningServer
+) -> None:
+    seen = len(good.requests())
+    suite = home.folder / "suite.yaml"
+    suite.write_text(SUITE.replace("Only the number.", "Only a number."))
+    done = home.run(good.base_url, "regress", "suite.yaml")
+    assert done.code == 2
+    assert "baseline @nightly is void: the prompt 'plain' changed" in done.err
+    assert len(good.requests()) == seen
+    assert home.runs() == []
+    missing = home.run(good.base_url, "regress", "suite.yaml", "--baseline", "weekly")
+    assert missing.code == 2
+    assert "no baseline 'weekly' in baselines (there are: nightly)" in missing.err
+    fine = home.run(
+        good.base_url, "regress", "suite.yaml", "--set", "gate.rules=[]", "--allow", "prompt"
+    )
+    assert fine.code == 0  # without rules: no loss of 5 points, and the change is allowed
+
+
+def test_in_actions_it_annotates_and_summarises(home: Home, bad: RunningServer) -> None:
+    summary, output = home.folder / "summary.md", home.folder / "output.txt"
+    done = home.run(
+        bad.base_url,
+        "regress",
+        "suite.yaml",
+        GITHUB_ACTIONS="true",
+        CI="true",
+        GITHUB_STEP_SUMMARY=str(summary),
+        GITHUB_OUTPUT=str(output),
+    )
+    assert done.code == 1
+    assert "\n::error title=sums%3A REGRESSION number max_drop 0.05::a loss is proven" in done.out
+    assert summary.read_text().startswith("### REGRESSION sums against")
+    assert output.read_text() == "verdict=regression\nexit-code=1\n"
+
+
+def test_old_runs_of_the_job_are_thinned_out_and_others_stay(
+    home: Home, good: RunningServer
+) -> None:
+    assert home.run(good.base_url, "run", "suite.yaml", "-n", "4", "-q").code == 0
+    by_hand = home.runs()[0].path
+    for slot in "abc":
+        code = home.run(good.base_url, "regress", "suite.yaml", "--slot", slot, "--keep", "2").code
+        assert code == 0
+    assert [json.loads((run.path / "job.json").read_text())["slot"] for run in home.runs()[1:]] == [
+        "b",
+        "c",
+    ]
+    assert home.runs()[0].path == by_hand
+
+
+def test_a_missed_night_is_noticed(home: Home, good: RunningServer) -> None:
+    assert home.run(good.base_url, "regress", "suite.yaml", "--every", "1d").code == 0
+    path = home.runs()[-1].path / "job.json"
+    job = json.loads(path.read_text())
+    path.write_text(json.dumps({**job, "slot": "2026-01-01T00:00+00:00"}))
+    done = home.run(good.base_url, "regress", "suite.yaml", "--every", "1d")
+    assert done.code == 0
+    assert "scheduled runs before this one are missing" in done.err
+
+
+def test_killed_it_goes_on_and_a_second_job_is_refused(home: Home, rows: Path) -> None:
+    options = ("--answers", rows, "--skill", "0.85", "--latency", "0.25", *OPTIONS)
+    command = [sys.executable, "-m", "evalkit", "regress", "suite.yaml", "-j", "4", "--slot", "k"]
+    with simulated_server(*options) as slow:
+        env = {**os.environ, "ANTHROPIC_BASE_URL": slow.base_url, "ANTHROPIC_API_KEY": KEY}
+        first = subprocess.Popen(command, cwd=home.folder, env=env)
+        try:
+            deadline = time.monotonic() + 60
+            while len(slow.requests()) < 12 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            second = home.run(slow.base_url, "regress", "suite.yaml", "--slot", "k")
+            assert second.code == 2
+            assert f"is running already (process {first.pid})" in second.err
+        finally:
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+        assert 12 <= len(slow.requests()) < ROWS
+        done = home.run(slow.base_url, "regress", "suite.yaml", "-j", "64", "--slot", "k")
+        assert done.code == 0, done.err
+        (job,) = home.jobs()
+        assert (job["slot"], job["verdict"]) == ("k", "pass")
+        asked = [one["digest"] for one in slow.requests()]
+        assert len(asked) - len(set(asked)) <= 4  # only what was in flight at the kill
