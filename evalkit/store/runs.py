@@ -14,6 +14,7 @@ Of two rows for one trial the later wins (an answer replaces an earlier failure)
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evalkit.errors import StoreError, UnknownRun
+from evalkit.store.baselines import read_baseline
 from evalkit.store.files import write_atomically
 from evalkit.store.journal import read_journal
 from evalkit.store.lock import RunLock
@@ -316,12 +318,15 @@ _BACK = re.compile(r"^(?P<name>.+)~(?P<back>\d+)$")
 def find_run(reference: str, runs: Path) -> RunFolder:
     """The run a person means: a path, ``latest``, a suite's name, a run id or its beginning.
 
-    ``X~1`` is the one before X, for ``latest`` and suite names. Raises UnknownRun with what there
-    is, StoreError when an id prefix fits several runs.
+    ``X~1`` is the one before X, for ``latest`` and suite names; ``@NAME`` the newest run of a
+    baseline that is still there. Raises UnknownRun with what there is, StoreError when an id prefix
+    fits several runs.
     """
     path = Path(reference).expanduser()
     if (path / "manifest.json").exists():
         return RunFolder(path)
+    if reference.startswith("@"):
+        return _newest_banked(reference, runs)
     match = _BACK.match(reference)
     name, back = (match["name"], int(match["back"])) if match else (reference, 0)
     everything = list_runs(runs)
@@ -340,6 +345,20 @@ def find_run(reference: str, runs: Path) -> RunFolder:
         f"no run '{reference}' in {runs}",
         f"There are: {there}" if there else "There is no run yet.",
     )
+
+
+def _newest_banked(reference: str, runs: Path) -> RunFolder:
+    """The newest run of a baseline; raises UnknownRun where none of them is left."""
+    folder = Path(os.environ.get("EVALKIT_BASELINES") or "baselines")
+    ids = {run.id for run in read_baseline(folder, reference).runs}
+    found = [run for run in list_runs(runs) if run.path.name.split("-")[-1] in ids]
+    if not found:
+        raise UnknownRun(
+            f"none of the runs behind {reference} is in {runs} any more",
+            "The baseline stands without them: evalkit gate RUN --baseline "
+            f"{reference.removeprefix('@')} compares with it.",
+        )
+    return found[-1]
 
 
 def _has_id(run: RunFolder, reference: str) -> bool:

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from stored_runs import a_run
 
-from evalkit.errors import UsageError
+from evalkit.errors import UnknownRun, UsageError
 from evalkit.pipeline.banking import Provenance, make_baseline
 from evalkit.pipeline.gating import gate_policy, gate_run
 from evalkit.pipeline.start import stored_suite
 from evalkit.report import gate as pages
 from evalkit.report.gate_report import GateReport
-from evalkit.store.baselines import Baseline
+from evalkit.store.baselines import Baseline, write_baseline
 from evalkit.store.manifest import write_manifest
-from evalkit.store.runs import RunFolder
+from evalkit.store.runs import RunFolder, find_run
 
 ME = Provenance("ann@host", "because")
 KEY = "plain/claude-haiku-4-5/off"
@@ -39,9 +39,10 @@ def some_run(folder: Path, seed: int, drop: float = 0.0, **more: Any) -> RunFold
     return a_run(folder, name, {"off": grades(seed, drop)}, gate=GATE, **more)
 
 
-@pytest.fixture
-def bank(tmp_path: Path) -> Baseline:
-    baseline, warnings = make_baseline("nightly", [some_run(tmp_path, s) for s in range(8)], ME)
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Baseline:
+    folder = tmp_path_factory.mktemp("bank")
+    baseline, warnings = make_baseline("nightly", [some_run(folder, s) for s in range(8)], ME)
     assert warnings == []
     return baseline
 
@@ -138,6 +139,21 @@ def test_only_finished_runs_of_one_suite_make_a_bank(tmp_path: Path) -> None:
     write_manifest(one.path, replace(one.manifest(), status="stopped"))
     with pytest.raises(UsageError, match="is not finished"):
         make_baseline("b", [one], ME)
+
+
+def test_a_baseline_stands_for_its_newest_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [some_run(tmp_path, seed) for seed in (1, 2)]
+    baseline, _ = make_baseline("two", runs, ME)
+    write_baseline(tmp_path / "banks", baseline)
+    monkeypatch.setenv("EVALKIT_BASELINES", str(tmp_path / "banks"))
+    assert find_run("@two", tmp_path).path == runs[1].path
+    runs[1].remove()
+    assert find_run("@two", tmp_path).path == runs[0].path
+    runs[0].remove()
+    with pytest.raises(UnknownRun, match="none of the runs behind @two"):
+        find_run("@two", tmp_path)
 
 
 def test_every_page_tells_the_verdict(tmp_path: Path, bank: Baseline) -> None:
