@@ -11,9 +11,10 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from evalkit.client.buckets import Charge, Forecast
 from evalkit.client.client import Client
 from evalkit.client.clock import Clock
-from evalkit.client.limits import Charge, Forecast, Limiter
+from evalkit.client.limits import Limiter
 from evalkit.errors import ApiError
 from evalkit.types import Request, Response
 
@@ -33,27 +34,36 @@ class Gate:
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
 
-    async def enter(self, charge: Charge) -> None:
-        """Wait for room and take it."""
-        if not self._turn.locked():
-            now_s = self._clock.now_s()
-            if self.limiter.wait_s(charge, now_s)[1] is None:
-                self.limited_by = None
-                self.limiter.enter(charge, now_s)
-                return
+    async def enter(self, guess: Callable[[], Charge]) -> Charge:
+        """Wait for room and take it; what was taken.
+
+        The guess is made when it is the request's turn: by then more is known.
+        """
+        if not self._turn.locked() and not self._stopping.is_set():
+            charge = guess()
+            if self._try(charge) == 0.0:
+                return charge
         async with self._turn:
             while not self._stopping.is_set():
-                now_s = self._clock.now_s()
-                wait_s, self.limited_by = self.limiter.wait_s(charge, now_s)
-                if self.limited_by is None:
-                    self.limiter.enter(charge, now_s)
-                    return
+                charge = guess()
+                wait_s = self._try(charge)
+                if wait_s == 0.0:
+                    return charge
                 self._changed.clear()
                 if wait_s < math.inf:
-                    await self._clock.sleep(wait_s, self._stopping)
+                    # Tokens that come back shorten the wait.
+                    await self._clock.sleep(wait_s, self._changed)
                 else:
                     await self._changed.wait()
         raise ApiError("cancelled", "stopped while waiting for room")
+
+    def _try(self, charge: Charge) -> float:
+        """Enter if there is room, else the seconds to wait."""
+        now_s = self._clock.now_s()
+        wait_s, self.limited_by = self.limiter.wait_s(charge, now_s)
+        if self.limited_by is None:
+            self.limiter.enter(charge, now_s)
+        return wait_s
 
     def leave(self) -> None:
         """Give the place back."""
@@ -98,8 +108,11 @@ class ThrottledClient:
                 warming.set()
 
     async def _ask(self, request: Request, on_start: Callable[[], None] | None) -> Response:
-        charge = self._forecast.charge(request.variant_key, request.size_bytes, request.max_tokens)
-        await self._gate.enter(charge)
+        charge = await self._gate.enter(
+            lambda: self._forecast.charge(
+                request.variant_key, request.size_bytes, request.max_tokens
+            )
+        )
         start_s = self._clock.now_s()
         try:
             response = await self._client.send(request, on_start)
@@ -110,7 +123,11 @@ class ThrottledClient:
                 now_s = self._clock.now_s()
                 self._limiter.settle(charge, 0, 0, now_s)
                 self._limiter.refused(
-                    error.retry_after_s, now_s, is_overload=error.kind == "overloaded"
+                    error.retry_after_s,
+                    now_s,
+                    charge=charge,
+                    sent_s=start_s,
+                    is_overload=error.kind == "overloaded",
                 )
             raise
         finally:
@@ -123,9 +140,10 @@ class ThrottledClient:
         if fresh is not None:
             # Tokens read from the server's cache count toward no limit; written ones do.
             fresh += usage.cache_write_tokens or 0
-        self._limiter.answered(now_s - start_s, now_s)
-        self._limiter.settle(charge, fresh, usage.output_tokens, now_s)
-        self._forecast.learn(request.variant_key, request.size_bytes, fresh, usage.output_tokens)
+        variant, answered = request.variant_key, usage.output_tokens
+        self._limiter.answered(variant, now_s - start_s, answered, now_s)
+        self._limiter.settle(charge, fresh, answered, now_s)
+        self._forecast.learn(variant, request.size_bytes, fresh, answered)
 
     async def _await_prefix(self, key: str) -> asyncio.Event | None:
         """Wait for whoever warms the same prefix; the event to set if that is this request."""

@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.client.limits import (
+from evalkit.client.buckets import Bucket, Charge, Forecast
+from evalkit.client.concurrency import (
+    BEFORE_AN_ANSWER,
     FIRST_CONCURRENCY,
     MOST_CONCURRENCY,
-    Bucket,
-    Charge,
     Concurrency,
-    Forecast,
-    Limiter,
+    Slowness,
 )
+from evalkit.client.limits import Limiter
+from evalkit.client.pace import Pace
 from evalkit.messages.headers import RateLimit, RateLimits
 
 
@@ -66,19 +67,29 @@ def test_what_was_charged_too_much_is_given_back():
     assert bucket.level(0.0) == 150.0
 
 
-def rounds(concurrency, count, service_s=0.1, *, is_full=True, start=0.0):
+def rounds(concurrency, count, service_s=0.1, slowness=1.0, *, is_full=True, start=0.0):
     now = start
     for _ in range(count):
-        for _ in range(max(1, concurrency.limit)):
-            concurrency.answered(now, service_s, is_full=is_full)
+        if is_full:
+            concurrency.wanted()
+        for _ in range(concurrency.limit):
+            concurrency.answered(now, service_s, slowness)
         now += service_s
     return now
 
 
+def begun():
+    """One that has had its first answers."""
+    concurrency = Concurrency(None)
+    for _ in range(FIRST_CONCURRENCY):
+        concurrency.answered(0.0, 0.1)
+    return concurrency
+
+
 def test_a_fixed_number_is_used_after_the_first_answer():
     concurrency = Concurrency(64)
-    assert concurrency.limit == FIRST_CONCURRENCY
-    concurrency.answered(0.0, 0.1, is_full=True)
+    assert concurrency.limit == BEFORE_AN_ANSWER
+    concurrency.answered(0.0, 0.1)
     assert concurrency.limit == 64
     concurrency.refused(1.0)
     assert concurrency.limit == 64
@@ -86,7 +97,7 @@ def test_a_fixed_number_is_used_after_the_first_answer():
 
 
 def test_by_itself_it_doubles_and_is_bounded():
-    concurrency = Concurrency(None)
+    concurrency = begun()
     seen = []
     for number in range(8):
         rounds(concurrency, 1, start=number)
@@ -95,14 +106,23 @@ def test_by_itself_it_doubles_and_is_bounded():
     assert seen[-1] == MOST_CONCURRENCY
 
 
-def test_it_grows_only_while_all_of_it_is_used():
-    concurrency = Concurrency(None)
+def test_answers_that_come_all_at_once_count_as_those_that_come_one_by_one():
+    """Somebody waited for a place before they came, though after them all places are free."""
+    concurrency = begun()
+    concurrency.wanted()
+    for _ in range(8):
+        concurrency.answered(1.0, 0.1)
+    assert concurrency.limit >= 15
+
+
+def test_it_grows_only_while_somebody_waits_for_a_place():
+    concurrency = begun()
     rounds(concurrency, 20, is_full=False)
     assert concurrency.limit == FIRST_CONCURRENCY
 
 
 def test_a_refusal_cuts_it_once_a_burst_and_then_it_grows_by_one():
-    concurrency = Concurrency(None)
+    concurrency = begun()
     now = rounds(concurrency, 3)
     assert concurrency.limit == 64
     for _ in range(30):
@@ -112,8 +132,17 @@ def test_a_refusal_cuts_it_once_a_burst_and_then_it_grows_by_one():
     assert concurrency.limit == int(64 * 0.7) + 3
 
 
+def test_it_is_not_cut_again_before_the_answers_to_the_cut_are_in():
+    concurrency = begun()
+    now = rounds(concurrency, 30, service_s=20.0)
+    before = concurrency.limit
+    for second in range(12):
+        concurrency.refused(now + second)
+    assert concurrency.limit == int(before * 0.7)
+
+
 def test_it_never_falls_below_one():
-    concurrency = Concurrency(None)
+    concurrency = begun()
     for number in range(100):
         concurrency.refused(number * 2.0)
     assert concurrency.limit == 1
@@ -121,12 +150,58 @@ def test_it_never_falls_below_one():
 
 def test_it_backs_off_when_answers_slow_down():
     """A server that serves 20 at a time: beyond that, more in flight only means longer waits."""
-    concurrency = Concurrency(None)
-    now = 0.0
+    concurrency, slowness, now = begun(), Slowness(), 0.0
     for _ in range(60):
         service = 0.1 * max(1.0, concurrency.limit / 20)
-        now = rounds(concurrency, 1, service, start=now) + 0.01
+        told = [slowness.note("v", service, 50, now) for _ in range(concurrency.limit)]
+        now = rounds(concurrency, 1, service, told[-1], start=now) + 0.01
     assert 15 <= concurrency.limit <= 70
+
+
+def test_slowness_is_against_the_best_of_the_same_variant():
+    slowness = Slowness()
+    for number in range(100):
+        # One answers at once, the other thinks for twenty seconds.
+        slowness.note("plain", 0.5, 5, number)
+        assert slowness.note("thinks", 20.0, 1600, number) < 1.1
+    for number in range(100):
+        slowness.note("plain", 2.0, 5, 100 + number)
+        told = slowness.note("thinks", 80.0, 1600, 100 + number)
+    assert told > 3
+
+
+def test_longer_answers_are_not_slower_ones():
+    slowness, chance = Slowness(), random.Random(1)
+    for number in range(300):
+        tokens = int(10 ** chance.uniform(0.5, 3))
+        assert slowness.note("v", 1.0 + tokens / 80, tokens, number) < 1.5
+
+
+def test_a_pace_is_learned_from_refusals_and_forgotten_without_them():
+    pace, now = Pace(), 0.0
+    assert pace.wait_s(now) == 0.0
+    for number in range(200):  # 50 a second, for four seconds
+        now = number / 50
+        pace.enter(now)
+    pace.refused(now, now)
+    assert pace.per_s(now) == pytest.approx(45, rel=0.05)
+    for _ in range(30):  # a burst that was sent before the first refusal came back
+        pace.refused(now - 0.01, now + 0.01)
+    assert 35 <= pace.per_s(now) <= 45
+    assert pace.wait_s(now) == pytest.approx(1 / pace.per_s(now))
+    assert pace.per_s(now + 5) == pytest.approx(pace.per_s(now) / 0.9)
+    assert pace.per_s(now + 300) == float("inf")
+
+
+def test_few_requests_do_not_cut_a_pace_deeply():
+    pace = Pace()
+    for number in range(200):
+        pace.enter(number / 50)
+    pace.refused(4.0, 4.0)
+    before = pace.per_s(5.0)
+    pace.enter(5.0)
+    pace.refused(5.0, 5.05)
+    assert pace.per_s(5.05) >= 0.6 * before
 
 
 def test_forecasts_learn_input_by_size_and_output_by_variant():
@@ -163,7 +238,7 @@ def use(limiter: Limiter, charge: Charge, actual: int, seconds: float) -> float:
 def test_a_limit_is_used_to_the_full_when_the_guess_is_wrong():
     for guess in (10.0, 100.0, 1000.0):
         limiter = Limiter(concurrency=10, output_tokens_per_minute=6000)
-        limiter.concurrency.answered(0.0, 0.1, is_full=False)
+        limiter.concurrency.answered(0.0, 0.1)
         used = use(limiter, Charge(0, guess), 100, 60.0)
         assert 0.95 * 6000 <= used <= 1.06 * 6000
 
@@ -171,7 +246,7 @@ def test_a_limit_is_used_to_the_full_when_the_guess_is_wrong():
 def test_a_limit_is_used_to_the_full_when_answers_vary_tenfold():
     chance = random.Random(1)
     limiter = Limiter(concurrency=10, output_tokens_per_minute=60_000)
-    limiter.concurrency.answered(0.0, 0.1, is_full=False)
+    limiter.concurrency.answered(0.0, 0.1)
     forecast, now, used = Forecast(), 0.0, 0
     while now < 60.0:
         charge = forecast.charge("v", 100, 4096)
@@ -195,7 +270,7 @@ def test_a_limiter_says_what_it_waits_for():
     limiter.enter(charge, 0.0)
     assert limiter.wait_s(charge, 0.0)[1] == "concurrency"
     limiter.leave()
-    assert limiter.wait_s(charge, 0.0) == (pytest.approx(1.0), "requests per minute")
+    assert limiter.wait_s(charge, 0.0) == (pytest.approx(1 / 0.99), "requests per minute")
     limiter.refused(9.0, 0.0)
     assert limiter.wait_s(charge, 0.0) == (9.0, "server refusal")
     limiter.is_paused = True
@@ -211,8 +286,24 @@ def test_headers_reach_their_buckets():
         0.0,
     )
     wait, reason = limiter.wait_s(Charge(0, 10), 0.0)
+    # What is left is told rounded down: there may be almost one left.
+    assert (reason, wait) == (None, 0.0)
+    limiter.enter(Charge(0, 0), 0.0)
+    wait, reason = limiter.wait_s(Charge(0, 0), 0.0)
     assert reason == "requests per minute"
-    assert wait == pytest.approx(1.0)
+    assert wait == pytest.approx(1 / 0.99)
+
+
+def test_tokens_in_all_are_a_limit_where_a_server_has_no_other():
+    limiter = Limiter()
+    limiter.observe(RateLimits(tokens=RateLimit(limit=6000, remaining=0)), 0.0)
+    limiter.enter(Charge(300, 300), 0.0)
+    assert limiter.wait_s(Charge(10, 10), 0.0)[1] == "tokens per minute"
+    apart = Limiter()
+    tightest = RateLimit(limit=6000, remaining=0)
+    apart.observe(RateLimits(input=tightest, tokens=tightest), 0.0)
+    apart.enter(Charge(0, 600), 0.0)
+    assert apart.wait_s(Charge(0, 600), 0.0)[1] is None
 
 
 @pytest.mark.parametrize("named_s", [None, 0.0, 86_400.0])
