@@ -157,6 +157,9 @@ def _comparison(
         is_measured=evidence.is_measured,
         is_fragile=decision.is_fragile,
         lacks_cases=_lacks(decision) if options.is_whole_dataset else None,
+        bounds=(evidence.worst.value, evidence.best.value)
+        if evidence.worst and evidence.best
+        else None,
         mean_gain=_mean(np.maximum(evidence.values, 0)),
         mean_loss=_mean(np.maximum(-evidence.values, 0)),
         correlation=evidence.correlation,

@@ -131,7 +131,8 @@ class Comparison:
     ``failures`` is the difference in the share of failed trials, with its ``p_failures``;
     ``corrected`` the difference that human labels make of a judge's. ``is_measured`` says that few
     enough trials are missing for a verdict, ``is_fragile`` that those missing could overturn it;
-    ``lacks_cases`` is how many cases more than the dataset has it would take.
+    ``lacks_cases`` is how many cases more than the dataset has it would take. ``bounds`` are the
+    differences with everything missing at its worst and at its best for the candidate.
     """
 
     scorer: str
@@ -169,6 +170,7 @@ class Comparison:
     is_measured: bool = True
     is_fragile: bool = False
     lacks_cases: int | None = None
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

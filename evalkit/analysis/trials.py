@@ -297,7 +297,7 @@ def _thought(responses: pa.Table) -> BoolArray:
 
 def _numbers(responses: pa.Table) -> dict[str, FloatArray]:
     """The numeric columns; ``input_tokens`` becomes the whole prompt, cached parts included."""
-    numbers = {name: _floats(responses[name]) for name in _NUMBERS}
+    numbers = {name: _finite(responses[name]) for name in _NUMBERS}
     fresh, read, written = (_floats(responses[name]) for name in _INPUT)
     numbers["input_tokens"] = fresh + np.nan_to_num(read) + np.nan_to_num(written)
     numbers["thinking_chars"] = _floats(responses["thinking_chars"])
@@ -306,8 +306,9 @@ def _numbers(responses: pa.Table) -> dict[str, FloatArray]:
 
 def _joined_values(responses: pa.Table, scores: pa.Table) -> FloatArray:
     values = _floats(_joined(responses, scores, "value"))
-    if (values[~np.isnan(values)] < 0).any() or (values[~np.isnan(values)] > 1).any():
-        raise ValueError("a score is outside [0, 1]")
+    is_outside = (values < 0) | (values > 1)
+    if is_outside.any():
+        raise ValueError(f"a score is outside [0, 1]: {values[is_outside][0]:g}")
     return values
 
 
@@ -367,6 +368,12 @@ def _flags(column: pa.ChunkedArray) -> BoolArray:
 def _integers(column: pa.ChunkedArray | pa.Array) -> IntArray:
     integers: IntArray = column.to_numpy().astype(np.int64)
     return integers
+
+
+def _finite(column: pa.ChunkedArray) -> FloatArray:
+    """Numbers, with what is none counted as unknown."""
+    floats = _floats(column)
+    return np.asarray(np.where(np.isfinite(floats), floats, np.nan), dtype=np.float64)
 
 
 def _floats(column: pa.ChunkedArray) -> FloatArray:

@@ -20,7 +20,7 @@ from evalkit.analysis.trials import (
     narrowed,
     read_trials,
 )
-from evalkit.errors import UsageError
+from evalkit.errors import StoreError, UsageError
 from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run, scorer_digest
 from evalkit.pipeline.start import stored_suite
@@ -132,18 +132,29 @@ def differences(runs: Sequence[StoredRun]) -> Iterator[str]:
 
 
 def trials_of(runs: Sequence[StoredRun]) -> Trials:
-    """Every recorded trial of one run or several, by case id."""
+    """Every recorded trial of one run or several, by case id.
+
+    Raises StoreError where files of a run do not belong together or hold an impossible score.
+    """
     cases = pa.concat_tables([run.cases for run in runs])
-    trials = read_trials(
-        pa.concat_tables([run.responses for run in runs]),
-        _joined_scores(runs),
-        cases if len(runs) == 1 else _first_of_each(cases),
-        {
-            planned.variant: run.manifest.n_cases * run.suite.samples
-            for run in runs
-            for planned in run.variants
-        },
-    )
+    planned = {
+        one.variant: run.manifest.n_cases * run.suite.samples
+        for run in runs
+        for one in run.variants
+    }
+    try:
+        trials = read_trials(
+            pa.concat_tables([run.responses for run in runs]),
+            _joined_scores(runs),
+            cases if len(runs) == 1 else _first_of_each(cases),
+            planned,
+        )
+    except ValueError as error:
+        paths = ", ".join(str(run.folder.path) for run in runs)
+        raise StoreError(
+            f"{paths}: {error}",
+            "Grade the answers again with `evalkit score`, or restore the run from a copy.",
+        ) from error
     trials = replace(trials, reductions=_reductions(runs[0].suite))
     traits = tuple(_traits(run, planned) for run in runs for planned in run.variants)
     if len(runs) == 1:
@@ -183,10 +194,13 @@ def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Tabl
     """Every scorer's grades; scored now if a scorer has not seen all that is stored."""
     columns = ["trial_key", "value", "answer"]
     found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
-    if any(table is None or table.num_rows != answered for table in found.values()) or any(
-        # A scoring with other options that was cut short leaves some of its grades behind.
-        folder.scorer_digest(spec.name) not in (None, scorer_digest(spec))
-        for spec in suite.scorers
+    is_whole = all(
+        table is not None and table.num_rows == answered and table.column_names == columns
+        for table in found.values()
+    )
+    # A scoring with other options that was cut short leaves some of its grades behind.
+    if not is_whole or any(
+        folder.scorer_digest(spec.name) not in (None, scorer_digest(spec)) for spec in suite.scorers
     ):
         score_run(folder)
         found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
