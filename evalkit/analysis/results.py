@@ -235,12 +235,27 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class AreaDifference:
+    """How much a curve lies above that of another ``model``, on the costs that both cover.
+
+    ``low_usd`` to ``high_usd`` is what an answer costs there.
+    """
+
+    model: str
+    difference: Estimate
+    low_usd: float
+    high_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class ThinkingCurve:
     """Score against thinking for one prompt and model, cheapest setting first.
 
     ``recommended`` is a thinking key, ``sentence`` the recommendation and why, for people.
     ``scaling_per_1k`` (mean slope over all pairs of settings), ``control`` (share of budgeted
     answers that kept within the budget) and ``performance`` (the best score) are those of s1.
+    ``area`` is the mean score over the logarithm of cost, from the cheapest setting to the dearest;
+    ``against`` holds it against the same prompt's on other models.
     """
 
     prompt: str
@@ -255,6 +270,8 @@ class ThinkingCurve:
     scaling_per_1k: float | None = None
     control: float | None = None
     performance: float | None = None
+    area: Estimate | None = None
+    against: tuple[AreaDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ class Sweep:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def prompt(self) -> str:
+        """The prompt that all settings share."""
+        return self.summaries[0].prompt
+
     def name(self, position: int) -> str:
         """A setting's key: ``think-4096``."""
         return self.summaries[position].thinking.key

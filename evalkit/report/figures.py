@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evalkit.analysis.agreement import Unanimity
-from evalkit.analysis.results import Comparison, Policy, SampleMetric, StepGain, TagDifference
+from evalkit.analysis.results import (
+    Comparison,
+    Policy,
+    SampleMetric,
+    StepGain,
+    TagDifference,
+    ThinkingCurve,
+)
 from evalkit.report import format as fmt
 from evalkit.stats.estimates import Estimate
 
@@ -37,6 +44,20 @@ def gain_words(gain: StepGain) -> str:
         # A cent is nearer to what a case costs than a dollar.
         told += f"; {points_per(_scaled(gain.per_dollar, 0.01), 'cent')}"
     return told
+
+
+def area_words(curve: ThinkingCurve) -> list[str]:
+    """A curve as one figure, and how far it lies above other models'."""
+    if curve.area is None:
+        return []
+    told = f"mean score over log cost: {fmt.score(curve.area)} ({fmt.interval(curve.area)})"
+    for one in curve.against:
+        interval = fmt.difference_interval(one.difference)
+        told += (
+            f"; {fmt.difference(one.difference)} points ({interval}) against {fmt.name(one.model)}"
+            f" from {fmt.money(one.low_usd)} to {fmt.money(one.high_usd)} an answer"
+        )
+    return [told]
 
 
 def policy_words(policy: Policy) -> str:

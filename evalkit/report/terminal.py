@@ -16,7 +16,13 @@ from evalkit.report import format as fmt
 from evalkit.report import rows
 from evalkit.report.caveats import caveats, spread_words
 from evalkit.report.contests import contests
-from evalkit.report.figures import gain_words, metric_name, policy_words, unanimity_words
+from evalkit.report.figures import (
+    area_words,
+    gain_words,
+    metric_name,
+    policy_words,
+    unanimity_words,
+)
 from evalkit.report.names import Names
 from evalkit.report.report import Report, Section
 from evalkit.report.textgrid import interval_bar, sparkline, text_table
@@ -252,6 +258,7 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             lines.append(line)
         told = [curve.sentence] if len(analysis.curves) > 1 else []
         told += [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
+        told += area_words(curve)
         told += curve.notes
         if curve.policies:
             told.append("Where the score can be checked without the target, or by tag:")

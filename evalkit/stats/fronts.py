@@ -57,6 +57,25 @@ def share_within(amounts: npt.ArrayLike, lows: npt.ArrayLike, highs: npt.ArrayLi
     return float(is_within.mean()) if len(used) else None
 
 
+def area_weights(costs: Sequence[float], low: float, high: float) -> FloatArray | None:
+    """How much each point counts in the area under scores against the logarithm of cost.
+
+    Between ``low`` and ``high``, scores joined by straight lines; the weights add up to 1, so that
+    the area is a mean score. None where a cost is not above 0, two are alike, or the range is not
+    within them. ``costs`` rise.
+    """
+    if min(costs) <= 0 or not min(costs) <= low < high <= max(costs):
+        return None
+    at = np.log(np.asarray(costs, dtype=np.float64))
+    if not (np.diff(at) > 0).all():
+        return None
+    inner = at[(at > np.log(low)) & (at < np.log(high))]
+    knots = np.concatenate([[np.log(low)], inner, [np.log(high)]])
+    heights = np.array([np.interp(knots, at, unit) for unit in np.eye(len(at))])
+    areas = ((heights[:, 1:] + heights[:, :-1]) / 2 * np.diff(knots)).sum(axis=1)
+    return np.asarray(areas / (knots[-1] - knots[0]), dtype=np.float64)
+
+
 def mean_slope(tokens: Sequence[float], scores: Sequence[float]) -> float | None:
     """The mean slope over all pairs of points, per 1,000 tokens (s1, Muennighoff et al. 2025).
 
