@@ -11,18 +11,26 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import sqlite3
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from sys import getsizeof
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+
 from evalkit.errors import StoreError
+from evalkit.tables import responses_table
 
 GROUP = 256
+_READ_BYTES = 4 * 1024 * 1024
 GATHER_S = 0.01
 SUFFIXES = ("", "-wal", "-shm")
 
@@ -64,9 +72,7 @@ class Journal:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(_TABLE)
-            told = "SELECT count(*), coalesce(sum(length(row)), 0) FROM outcomes"
-            waiting: tuple[int, int] = self._database.execute(told).fetchone()
-            self.waiting, self.waiting_bytes = waiting
+            self.waiting, self.waiting_bytes = self._count()
             self._inode = path.stat().st_ino
         except (sqlite3.Error, OSError) as error:
             raise _failure(path, error) from error
@@ -74,29 +80,24 @@ class Journal:
     def commit(self, entries: Sequence[Entry]) -> None:
         """Store entries in one transaction; an entry of the same trial replaces the older one."""
         rows = [(entry.trial_key, _with_checksum(entry.row)) for entry in entries]
-        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", rows)
+        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", rows, sum(map(_size, rows)))
         # A database goes on writing into a file that no name leads to any more.
         if not self._is_in_place():
             raise StoreError(
                 f"{self._path}: the run's folder was deleted or moved while the run went on",
                 "What was sealed before is where the folder is now; start again if it is gone.",
             )
-        self.waiting += len(rows)
-        self.waiting_bytes += sum(len(row) for _, row in rows)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Forget single rows, sealed elsewhere."""
         self._write("DELETE FROM outcomes WHERE trial_key = ?", [(key,) for key in keys])
-        self.waiting = max(0, self.waiting - len(keys))
 
-    def forget(self, rows: Sequence[Stored]) -> None:
-        """Forget the oldest rows, which :meth:`read` has just returned in full."""
-        self._write("DELETE FROM outcomes WHERE rowid <= ?", [(rows[-1].place,)])
-        self.waiting = max(0, self.waiting - len(rows))
-        self.waiting_bytes = max(0, self.waiting_bytes - sum(len(item.row) for item in rows))
+    def forget(self, place: int) -> None:
+        """Forget the oldest rows up to a place and with it, sealed elsewhere."""
+        self._write("DELETE FROM outcomes WHERE rowid <= ?", [(place,)])
 
     def read(self, after: int, limit: int) -> list[Stored]:
-        """The next ``limit`` rows after a place, oldest first."""
+        """The next rows after a place, oldest first: at most ``limit``, at most some megabytes."""
         with self._turn:
             return _read(self._database, self._path, after, limit)
 
@@ -105,7 +106,13 @@ class Journal:
         with self._turn:
             self._database.close()
 
-    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _count(self) -> tuple[int, int]:
+        told = "SELECT count(*), coalesce(sum(length(row)), 0) FROM outcomes"
+        count, size = self._database.execute(told).fetchone()
+        return count, size
+
+    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]], size: int = 0) -> None:
+        """Run a statement for rows in one transaction; ``size`` bytes are added, or some go."""
         with self._turn:
             try:
                 self._database.execute("BEGIN IMMEDIATE")
@@ -116,6 +123,11 @@ class Journal:
                     if self._database.in_transaction:
                         self._database.execute("ROLLBACK")
                     raise
+                if size:
+                    self.waiting += len(rows)
+                    self.waiting_bytes += size
+                else:
+                    self.waiting, self.waiting_bytes = self._count()
             except sqlite3.Error as error:
                 raise _failure(self._path, error) from error
 
@@ -131,45 +143,73 @@ def read_journal(path: Path, batch: int) -> Iterator[list[Stored]]:
 
     Nothing where there is no journal. Raises StoreError for a damaged one.
     """
-    if not path.exists() or not path.stat().st_size:
-        return
     try:
-        database = _open_to_read(path)
-    except sqlite3.Error as error:
-        raise _failure(path, error) from error
-    try:
-        database.execute("BEGIN")
-        place = 0
-        while rows := _read(database, path, place, batch):
-            yield rows
-            place = rows[-1].place
-    except sqlite3.Error as error:
-        raise _failure(path, error) from error
-    finally:
-        database.close()
+        if not path.exists() or not path.stat().st_size:
+            return
+        with _opened_to_read(path) as database:
+            database.execute("BEGIN")
+            place = 0
+            while rows := _read(database, path, place, batch):
+                yield rows
+                place = rows[-1].place
+    except (sqlite3.Error, OSError, StoreError) as error:
+        if not path.exists():
+            return  # its writer has just sealed everything and removed it
+        raise (error if isinstance(error, StoreError) else _failure(path, error)) from error
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    address = path.resolve().as_uri() + "?mode=ro"
-    if not os.access(path.parent, os.W_OK):
-        # Reading a write-ahead log takes a helper file, which a read-only folder cannot get.
-        address += "&immutable=1"
-    return sqlite3.connect(address, uri=True, isolation_level=None)
+@contextmanager
+def _opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to read with; to a copy, where the folder refuses the files that takes."""
+    with ExitStack() as stack:
+        if not os.access(path.parent, os.W_OK):
+            path = _copied(path, Path(stack.enter_context(TemporaryDirectory())))
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        database = sqlite3.connect(address, uri=True, isolation_level=None)
+        yield stack.enter_context(closing(database))
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """A copy of a journal with its write-ahead log, which holds the latest rows."""
+    for suffix in ("", "-wal"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            shutil.copyfile(part, folder / part.name)
+    return folder / path.name
 
 
 def _read(database: sqlite3.Connection, path: Path, after: int, limit: int) -> list[Stored]:
+    found: list[tuple[int, str, object]] = []
     try:
-        found = database.execute(_READ, (after, limit)).fetchall()
+        size = 0
+        with closing(database.execute(_READ, (after, limit))) as rows:
+            for row in rows:
+                found.append(row)
+                size += getsizeof(row[2])
+                if size >= _READ_BYTES:
+                    break
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return []  # killed before the table was made: an empty journal, not a damaged one
         raise _failure(path, error) from error
     except (sqlite3.Error, OverflowError) as error:
         raise _failure(path, error) from error
-    rows = [Stored(place, key, _checked(path, row)) for place, key, row in found]
-    if any(not isinstance(item.trial_key, str) for item in rows):
+    stored = [Stored(place, key, _checked(path, row)) for place, key, row in found]
+    if any(not isinstance(item.trial_key, str) for item in stored):
         raise _damaged(path, "a key is unreadable")
-    return rows
+    return stored
+
+
+def table_of(path: Path, rows: Sequence[Stored]) -> pa.Table:
+    """Rows of the journal ``path`` as a table of RESPONSES; raises StoreError."""
+    try:
+        return responses_table([item.row for item in rows])
+    except ValueError as error:
+        raise _damaged(path, f"a row does not fit: {error}") from error
+
+
+def _size(row: tuple[str, bytes]) -> int:
+    return len(row[1])
 
 
 def _with_checksum(row: bytes) -> bytes:

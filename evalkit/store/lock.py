@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from evalkit.errors import StoreError
+
+# Whoever only asks who holds a lock takes it for a moment; such a moment is waited for.
+_TRIES = 5
+_PAUSE_S = 0.05
 
 
 class RunLock:
@@ -20,20 +27,31 @@ class RunLock:
         try:
             self._file: IO[str] = path.open("a+", encoding="utf-8")
         except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
+            raise StoreError(
+                f"{path}: cannot be written: {error.strerror or error}",
+                "Check that the folder is there, and its permissions.",
+            ) from error
+        if not any(_is_taken(self._file, number) for number in range(_TRIES)):
+            who = _told(self._file)
             self._file.close()
             raise StoreError(
-                f"{path.parent}: this run is being written by {holder}",
-                "Wait until it has finished, or stop it first.",
+                f"{path.parent}: this run is being written by {who}",
+                "Wait until it has finished, or stop it first. "
+                "Reading is possible: evalkit status, show, export.",
+            )
+        try:
+            self._file.truncate(0)
+            self._file.write(
+                f"process {os.getpid()} on {platform.node() or 'this host'} "
+                f"since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            )
+            self._file.flush()
+        except OSError as error:
+            self._file.close()
+            raise StoreError(
+                f"{path}: cannot be written: {error.strerror or error}",
+                "Free some space, then resume.",
             ) from error
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()}")
-        self._file.flush()
 
     def release(self) -> None:
         """Let go."""
@@ -41,13 +59,27 @@ class RunLock:
 
 
 def holder(path: Path) -> str | None:
-    """Who holds a lock (``process 123``), or None if nobody does; takes nothing."""
+    """Who holds a lock (``process 123 on host since …``), or None if nobody does."""
     try:
         with path.open("r+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return file.read().strip() or "another process"
+            return None if _has_locked(file) else _told(file)
     except OSError:
         return None
-    return None
+
+
+def _is_taken(file: IO[str], number: int) -> bool:
+    time.sleep(_PAUSE_S if number else 0)
+    return _has_locked(file)
+
+
+def _has_locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _told(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "another process"

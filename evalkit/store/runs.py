@@ -32,8 +32,8 @@ import pyarrow.parquet as pq
 
 from evalkit.errors import StoreError, UnknownRun
 from evalkit.store.baselines import read_baseline
-from evalkit.store.files import write_atomically
-from evalkit.store.journal import read_journal
+from evalkit.store.files import sync_file, sync_folder, write_atomically
+from evalkit.store.journal import read_journal, table_of
 from evalkit.store.lock import RunLock
 from evalkit.store.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from evalkit.store.parts import (
@@ -53,9 +53,7 @@ from evalkit.tables import (
     SCORES,
     case_of,
     case_row,
-    decode_row,
     encode_row,
-    responses_table,
 )
 from evalkit.types import Case
 
@@ -239,7 +237,7 @@ class RunFolder:
 
     def _unsealed(self, columns: Sequence[str]) -> pa.Table:
         tables = [
-            responses_table([decode_row(item.row) for item in rows]).select(columns)
+            table_of(self.journal_path, rows).select(columns)
             for rows in read_journal(self.journal_path, BATCH_ROWS)
         ]
         return pa.concat_tables([RESPONSES.empty_table().select(columns), *tables])
@@ -277,6 +275,9 @@ def create_run(
         folder.mkdir(parents=True)
         (folder / "suite.yaml").write_text(suite_text, encoding="utf-8")
         n_cases, digest = _write_cases(folder / "cases.parquet", cases)
+        # All of it is on disk before the manifest, which makes it a run, and its way there is too.
+        for name in ("suite.yaml", "cases.parquet"):
+            sync_file(folder / name)
         manifest = replace(
             manifest,
             n_cases=n_cases,
@@ -284,6 +285,8 @@ def create_run(
             digests={**manifest.digests, "dataset": digest},
         )
         write_manifest(folder, manifest)
+        for parent in (folder.parent, folder.parent.parent):
+            sync_folder(parent)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise StoreError(

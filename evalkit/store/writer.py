@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from evalkit.errors import StoreError
-from evalkit.store.journal import SUFFIXES, Entry, Journal, Stored
+from evalkit.store.files import sync_folder
+from evalkit.store.journal import SUFFIXES, Entry, Journal, table_of
 from evalkit.store.lock import RunLock
 from evalkit.store.manifest import Manifest, write_manifest
 from evalkit.store.parts import (
@@ -27,11 +27,11 @@ from evalkit.store.parts import (
     write_table,
 )
 from evalkit.store.runs import RunFolder
-from evalkit.tables import RESPONSES, decode_row, responses_table
+from evalkit.tables import RESPONSES
 
 SEAL_ROWS = 20_000
 SEAL_BYTES = 32 * 1024 * 1024
-_READ_ROWS = 256
+_READ_ROWS = 1_024
 
 
 class RunWriter:
@@ -113,20 +113,18 @@ class RunWriter:
     def _seal_part(self) -> bool:
         """Move the oldest rows, at most a part's worth, into a new part; False if none waits."""
         tables: list[pa.Table] = []
-        moved: list[Stored] = []
-        size = 0
-        while size < SEAL_BYTES and len(moved) < SEAL_ROWS:
-            room = min(_READ_ROWS, SEAL_ROWS - len(moved))
-            rows = self._journal.read(moved[-1].place if moved else 0, room)
+        place = count = size = 0
+        while size < SEAL_BYTES and count < SEAL_ROWS:
+            rows = self._journal.read(place, min(_READ_ROWS, SEAL_ROWS - count))
             if not rows:
                 break
-            tables.append(responses_table([decode_row(item.row) for item in rows]))
-            moved += rows
+            tables.append(table_of(self.folder.journal_path, rows))
+            place, count = rows[-1].place, count + len(rows)
             size += sum(len(item.row) for item in rows)
-        if not moved:
+        if not tables:
             return False
         write_table(self._next_part(), pa.concat_tables(tables))
-        self._journal.forget(moved)
+        self._journal.forget(place)
         return True
 
     def _next_part(self) -> Path:
@@ -138,7 +136,9 @@ class RunWriter:
         """Make the folder of parts, and remove what a killed writer left half-written in it."""
         path = self.folder.responses_path
         try:
-            path.mkdir(exist_ok=True)
+            if not path.exists():
+                path.mkdir()
+                sync_folder(path.parent)
             for left in path.glob(".part-*.tmp"):
                 left.unlink()
         except OSError as error:
@@ -152,17 +152,14 @@ class RunWriter:
         parts = self.folder.parts()
         if not parts or not self._journal.waiting:
             return
-        newest = read_part(parts[-1], ["trial_key", "started_at"]).to_pylist()
-        sealed = {row["trial_key"]: row["started_at"] for row in newest}
+        newest = read_part(parts[-1], ["trial_key", "started_at"])
+        sealed = dict(zip(*(column.to_pylist() for column in newest.columns), strict=True))
         place = 0
         while rows := self._journal.read(place, _READ_ROWS):
             place = rows[-1].place
-            twice = [
-                item.trial_key
-                for item in rows
-                if sealed.get(item.trial_key)
-                == datetime.fromisoformat(decode_row(item.row)["started_at"])
-            ]
+            found = table_of(self.folder.journal_path, rows).select(newest.column_names)
+            pairs = zip(*(column.to_pylist() for column in found.columns), strict=True)
+            twice = [key for key, started_at in pairs if sealed.get(key) == started_at]
             if twice:
                 self._journal.remove(twice)
 
