@@ -208,6 +208,21 @@ class RunFolder:
         path = self.scores_path / f"{scorer}.parquet"
         return read_table(path, columns) if path.exists() else None
 
+    def count_scores(self, scorer: str) -> int | None:
+        """How many grades a scorer has given, or None if it has not run."""
+        path = self.scores_path / f"{scorer}.parquet"
+        if not path.exists():
+            return None
+        with open_parquet(path) as file:
+            count: int = file.metadata.num_rows
+        return count
+
+    def score_batches(
+        self, scorer: str, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Some columns of a scorer's grades or all, batch by batch; schema SCORES."""
+        return batches(self.scores_path / f"{scorer}.parquet", columns)
+
     def scorer_digest(self, scorer: str) -> str | None:
         """What was written beside a scorer's grades to tell which options they come from."""
         path = self.scores_path / f"{scorer}.parquet"
