@@ -48,7 +48,7 @@ def examples(
             answer = answer_of(row, outcome, grades.get(row["trial_key"], ()))
             answers[row["case_id"]].append(answer)
     order = {variant.key: place for place, variant in enumerate(trials.variants)}
-    for case, owners in _cases(runs, set(wanted.to_pylist())):
+    for case, owners in _cases(runs, wanted):
         found = answers[case.id]
         found.sort(key=lambda answer: (order[answer.variant], answer.sample))
         yield CaseExample(
@@ -110,23 +110,23 @@ def _grades(
     found: defaultdict[str, list[Grade]] = defaultdict(list)
     for scorer in sorted(analysis.scorers, key=lambda name: name != analysis.leading_scorer):
         for run in runs:
-            table = run.folder.scores(scorer)
-            if table is not None:
-                rows = run.keyed(table.filter(pc.is_in(table["case_id"], value_set=wanted)))
-                for row in rows.to_pylist():
+            if run.folder.count_scores(scorer) is None:
+                continue
+            for batch in run.folder.score_batches(scorer):
+                rows = batch.filter(pc.is_in(batch["case_id"], value_set=wanted))
+                for row in run.keyed(pa.Table.from_batches([rows])).to_pylist():
                     found[row["trial_key"]].append(grade_of(scorer, row))
     return found
 
 
 def _cases(
-    runs: Sequence[StoredRun], wanted: set[str]
+    runs: Sequence[StoredRun], wanted: pa.Array
 ) -> Iterator[tuple[Case, list[tuple[StoredRun, Case]]]]:
     """Each wanted case, as the first run that has it knows it, with what every run sent."""
     owners: dict[str, list[tuple[StoredRun, Case]]] = {}
     for run in runs:
-        for case in run.folder.cases():
-            if case.id in wanted:
-                owners.setdefault(case.id, []).append((run, case))
+        for case in run.folder.cases_named(pa.chunked_array([wanted])).values():
+            owners.setdefault(case.id, []).append((run, case))
     for found in owners.values():
         yield found[0][1], found
 
