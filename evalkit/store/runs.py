@@ -179,6 +179,10 @@ class RunFolder:
         empty = RESPONSES.empty_table().select(wanted)
         return pa.concat_tables([empty, *self.outcomes(wanted)])
 
+    def count_outcomes(self) -> int:
+        """How many trials have an outcome."""
+        return sum(table.num_rows for table in self.outcomes(["trial_key"]))
+
     def finished(
         self, variants: Sequence[str], samples: int, *, with_failed: bool = True
     ) -> npt.NDArray[np.bool_]:
