@@ -24,6 +24,7 @@ COMMANDS = {
     "score": ("score", "Grade a run's stored answers again."),
     "compare": ("compare", "Compare the variants of a run."),
     "report": ("report", "Report on a run: terminal, HTML, Markdown, JSON, CSV, JUnit."),
+    "view": ("view", "Browse a run's cases in a browser."),
     "baseline": (
         "baseline",
         "Bank runs as the measure of later ones: set, collect, show, promote.",

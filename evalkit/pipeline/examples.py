@@ -21,11 +21,12 @@ from evalkit.store.runs import RunFolder
 from evalkit.tables import RESPONSES
 from evalkit.types import Case
 
-_COLUMNS = (
+COLUMNS = (
     *("trial_key", "case_id", "variant_key", "sample", "status", "text", "thinking_text"),
     *("stop_reason", "input_tokens", "output_tokens", "thinking_tokens", "first_token_s"),
     *("elapsed_s", "cost_usd", "error_kind", "error_message", "attempts"),
 )
+"""The columns of ``responses`` that an answer is shown with."""
 _FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "unscored")
 
 
@@ -62,10 +63,10 @@ def examples(
 
 def _rows_of(folder: RunFolder, wanted: pa.Array) -> pa.Table:
     """What is stored of these cases."""
-    nothing = RESPONSES.empty_table().select(_COLUMNS)
+    nothing = RESPONSES.empty_table().select(COLUMNS)
     parts = (
         part.filter(pc.is_in(part["case_id"], value_set=wanted))
-        for part in folder.outcomes(_COLUMNS)
+        for part in folder.outcomes(COLUMNS)
     )
     return pa.concat_tables([nothing, *parts])
 

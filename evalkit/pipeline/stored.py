@@ -74,10 +74,10 @@ class StoredRun:
         return table
 
 
-def load_run(folder: RunFolder, label: str = "") -> StoredRun:
-    """A run, scored first where scores are missing. Raises StoreError for a damaged one.
+def load_run(folder: RunFolder, label: str = "", *, is_frozen: bool = False) -> StoredRun:
+    """A run, scored first where scores are missing unless it ``is_frozen``.
 
-    Its variants and trials carry the ``label``, if it has one.
+    Its variants and trials carry the ``label``, if it has one. Raises StoreError for a damaged one.
     """
     suite, manifest = stored_suite(folder), folder.manifest()
     variants = [
@@ -88,7 +88,7 @@ def load_run(folder: RunFolder, label: str = "") -> StoredRun:
     responses = pa.concat_tables(narrowed(part) for part in _parts(folder, manifest))
     scores = {
         name: aligned(responses, table)
-        for name, table in _scores(folder, suite, responses.num_rows).items()
+        for name, table in _scores(folder, suite, None if is_frozen else responses.num_rows).items()
     }
     responses = run.keyed(responses.drop_columns(["trial_key"]))
     cases, n_twins = with_twins_as_clusters(folder, suite.dataset.id)
@@ -190,8 +190,8 @@ def _original(planned: PlannedVariant, label: str) -> str:
     return replace(variant, model=variant.model.removesuffix(f"@{label}")).key
 
 
-def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Table]:
-    """Every scorer's grades; scored now if a scorer has not seen all that is stored."""
+def _scores(folder: RunFolder, suite: Suite, answered: int | None) -> dict[str, pa.Table]:
+    """Every scorer's grades; scored now if a scorer has not seen all that is ``answered``."""
     columns = ["trial_key", "value", "answer"]
     found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
     is_whole = all(
@@ -199,9 +199,10 @@ def _scores(folder: RunFolder, suite: Suite, answered: int) -> dict[str, pa.Tabl
         for table in found.values()
     )
     # A scoring with other options that was cut short leaves some of its grades behind.
-    if not is_whole or any(
+    is_other = any(
         folder.scorer_digest(spec.name) not in (None, scorer_digest(spec)) for spec in suite.scorers
-    ):
+    )
+    if answered is not None and (not is_whole or is_other):
         score_run(folder)
         found = {spec.name: folder.scores(spec.name, columns) for spec in suite.scorers}
     return {name: table for name, table in found.items() if table is not None}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from evalkit.analysis.flips import FLIP
 from evalkit.analysis.results import Comparison, OutcomeClass
 
-MAX_CASES = 60
+MAX_CASES = 2_000
 MAX_CHARS = 4_000
 MAX_TOTAL_CHARS = 12_000_000
 _FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "unscored")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -24,8 +24,15 @@ from evalkit.analysis.results import (
     VariantSummary,
 )
 from evalkit.errors import FAILURES
-from evalkit.report import charts, figures
+from evalkit.report import figures
 from evalkit.report import format as fmt
+from evalkit.report.casedata import OUTCOMES, page_data, script_json
+from evalkit.report.charts.bars import outcome_bar, score_bar
+from evalkit.report.charts.forest import differences
+from evalkit.report.charts.speeds import speeds_chart
+from evalkit.report.charts.thinking import thinking_curves
+from evalkit.report.charts.timeline import timeline_chart
+from evalkit.report.charts.tradeoff import tradeoff_chart
 from evalkit.report.contests import contests
 from evalkit.report.names import Names, thinking_phrase
 from evalkit.report.report import Report
@@ -34,63 +41,72 @@ from evalkit.stats.estimates import Estimate
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-OUTCOMES: dict[OutcomeClass, tuple[str, str]] = {
-    "right": ("✓", "right"),
-    "partial": ("◐", "partly right"),
-    "wrong": ("✗", "wrong"),
-    "truncated": ("…", "cut off"),
-    "refused": ("⊘", "refused"),
-    "no_text": ("∅", "no text"),
-    "model_error": ("!", "request refused"),
-    "infra_error": ("!", "failed"),
-    "unscored": ("?", "not scored"),
-    "not_run": ("·", "not run"),
-}
-"""The sign and the words of each outcome."""
+SCRIPTS = ("sources.js", "words.js", "browser.js")
 MAX_TAGS = 40
+_CHARTS: Mapping[str, Callable[..., str]] = {
+    "thinking_curves": thinking_curves,
+    "differences": differences,
+    "tradeoff_chart": tradeoff_chart,
+    "speeds_chart": speeds_chart,
+    "timeline_chart": timeline_chart,
+    "score_bar": score_bar,
+    "outcome_bar": outcome_bar,
+}
 
 
 def render(report: Report) -> str:
     """The page as text; write it as UTF-8."""
-    environment = _environment()
-    style, script = _source(environment, "report.css"), _source(environment, "report.js")
+    style, script = style_and_script()
     analysis, names = report.analysis, Names(report.analysis.variants)
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        analysis=analysis,
-        provenance=report.provenance,
-        names=names,
-        style=Markup(style),
-        script=Markup(script),
-        policy=policy(style, script),
-        outcome_columns=_outcome_columns(analysis),
-        contests={
-            scorer: contests(analysis, scorer, names)
-            for scorer in dict.fromkeys(one.scorer for one in analysis.comparisons)
-        },
-        shown=_shown(analysis),
-        tags=_tags(analysis),
-        n_tags=len({score.tag for score in analysis.tags}),
-        case_tags=_case_tags(report),
-        failures=list(_failures(analysis.variants)),
-    )
-
-
-def policy(style: str, script: str) -> str:
-    """The Content-Security-Policy that admits this style sheet and this script and nothing else."""
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            analysis=analysis,
+            provenance=report.provenance,
+            names=names,
+            style=Markup(style),
+            script=Markup(script),
+            data=Markup(script_json(page_data(report, names))) if report.examples else "",
+            policy=policy(style, script if report.examples else None),
+            outcome_columns=_outcome_columns(analysis),
+            contests={
+                scorer: contests(analysis, scorer, names)
+                for scorer in dict.fromkeys(one.scorer for one in analysis.comparisons)
+            },
+            confidence=_confidence(analysis),
+            shown=_shown(analysis),
+            tags=_tags(analysis),
+            n_tags=len({score.tag for score in analysis.tags}),
+            flips=[one for one in report.details.flips if one.won or one.lost],
+            agreeing=list(
+                dict.fromkeys(k for p in report.details.agreements for k in (p.one, p.other))
+            ),
+            agreement={(pair.one, pair.other): pair for pair in report.details.agreements},
+            failures=list(_failures(analysis.variants)),
+        )
     )
 
 
-def anchor(case_id: str) -> str:
-    """The element id of a case: readable, unique, safe in a URL without further escaping."""
-    safe = re.sub(r"[^A-Za-z0-9_.-]", lambda sign: f"~{ord(sign[0]):x}~", case_id)
-    if len(safe) > 80:
-        digest = hashlib.blake2b(safe.encode(), digest_size=8).hexdigest()
-        safe = f"{safe[:60]}~{digest}"
-    return f"case-{safe}"
+def style_and_script() -> tuple[str, str]:
+    """The style sheet and the script that every page carries."""
+    known = environment()
+    return _source(known, "report.css"), "\n".join(_source(known, name) for name in SCRIPTS)
+
+
+def policy(style: str, script: str | None, connect: str = "'none'") -> str:
+    """The Content-Security-Policy that admits this style sheet and this script and nothing else."""
+    scripts = f"'{_digest(script)}'" if script is not None else "'none'"
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src {scripts}; "
+        f"connect-src {connect}; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def link(**given: str) -> str:
+    """What a page's address ends with to show a case, or the cases that a filter leaves."""
+    return urlencode({name: fmt.one_line(value) for name, value in given.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +125,6 @@ class Shown:
     per_right: bool
     first_token: bool
     thinking: bool
-    refused: bool
     notes: bool
     samples: bool
     elapsed: bool
@@ -127,7 +142,8 @@ class FailureRow:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where pages come from; values are neutralised and escaped on their way into them."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from evalkit.report.compiled import CompiledPages
@@ -144,15 +160,17 @@ def _environment() -> Environment:
     environment.globals.update(
         fmt=fmt,
         figures=figures,
-        anchor=anchor,
+        link=link,
+        heat=lambda share: round(4 * share),
         outcomes=OUTCOMES,
         thinking_phrase=thinking_phrase,
-        thinking_curves=lambda *given: Markup(charts.thinking_curves(*given)),
-        differences=lambda *given: Markup(charts.differences(*given)),
-        score_bar=lambda estimate: Markup(charts.score_bar(estimate)),
-        outcome_bar=lambda counts: Markup(charts.outcome_bar(counts)),
+        **{name: _drawn(draw) for name, draw in _CHARTS.items()},
     )
     return environment
+
+
+def _drawn(draw: Callable[..., str]) -> Callable[..., Markup]:
+    return lambda *given: Markup(draw(*given))
 
 
 def _finalized(value: Any) -> Any:
@@ -173,10 +191,9 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _case_tags(report: Report) -> dict[str, int]:
-    """Every tag of the cases shown, and a number to filter by instead of the foreign word."""
-    tags = sorted({tag for example in report.examples for tag in example.case.tags})
-    return {tag: index for index, tag in enumerate(tags)}
+def _confidence(analysis: Analysis) -> str:
+    means = [score.mean for one in analysis.variants for score in one.scores.values()]
+    return fmt.confidence(means[0]) if means else "95%"
 
 
 def _outcome_columns(analysis: Analysis) -> list[OutcomeClass]:
@@ -213,7 +230,6 @@ def _shown(analysis: Analysis) -> Shown:
         per_right=any(summary.cost_per_right_usd is not None for summary in leading),
         first_token=any(one.first_token_p50_s is not None for one in analysis.variants),
         thinking=any(one.thinking_tokens_mean is not None for one in analysis.variants),
-        refused=any(one.n_refused for one in analysis.variants),
         notes=any(
             one.notes or one.needs_cases or one.needs_samples for one in analysis.comparisons
         ),

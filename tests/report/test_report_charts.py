@@ -7,10 +7,17 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from report_builders import OFF, World, analysis, gap, hostile_report, share
+from report_builders import OFF, World, a_timeline, analysis, gap, hostile_report, report, share
 
 from evalkit.analysis.results import CurvePoint, ThinkingCurve
-from evalkit.report import charts
+from evalkit.analysis.tradeoff import Tradeoff, TradePoint
+from evalkit.report.charts.bars import outcome_bar, score_bar
+from evalkit.report.charts.forest import differences
+from evalkit.report.charts.speeds import speeds_chart
+from evalkit.report.charts.svg import marker
+from evalkit.report.charts.thinking import thinking_curves
+from evalkit.report.charts.timeline import timeline_chart
+from evalkit.report.charts.tradeoff import cost_scale, tradeoff_chart
 from evalkit.report.contests import contests
 from evalkit.report.names import Names
 from evalkit.types import Thinking
@@ -28,12 +35,12 @@ def texts(svg: str) -> list[str]:
 
 def drawn_curves(world: World) -> str:
     concluded = analysis(world)
-    return charts.thinking_curves(concluded.curves, Names(concluded.variants))
+    return thinking_curves(concluded.curves, Names(concluded.variants))
 
 
 def drawn_differences(world: World) -> str:
     concluded = analysis(world)
-    return charts.differences(contests(concluded, "number", Names(concluded.variants)))
+    return differences(contests(concluded, "number", Names(concluded.variants)))
 
 
 def numbers(element: ElementTree.Element, *names: str) -> list[float]:
@@ -75,7 +82,7 @@ def test_points_stand_at_their_scores() -> None:
         for n, score in enumerate(scores)
     )  # fmt: skip
     curve = ThinkingCurve("p", "m", "number", points, None, "none")
-    line = next(parsed(charts.thinking_curves([curve], Names([]))).iter(f"{SVG}polyline"))
+    line = next(parsed(thinking_curves([curve], Names([]))).iter(f"{SVG}polyline"))
     ys = [float(pair.split(",")[1]) for pair in line.attrib["points"].split()]
     assert ys[0] - ys[1] == pytest.approx(ys[1] - ys[2], abs=0.2)
     assert ys[0] > ys[1] > ys[2]
@@ -86,7 +93,7 @@ def test_a_setting_without_score_is_left_out_of_the_line() -> None:
     (curve,) = concluded.curves
     first, *others = curve.points
     gone = replace(curve, points=(replace(first, score=share(0, 0)), *others))
-    svg = charts.thinking_curves([gone], Names(concluded.variants))
+    svg = thinking_curves([gone], Names(concluded.variants))
     line = next(parsed(svg).iter(f"{SVG}polyline"))
     assert len(line.attrib["points"].split()) == 3
     assert "off – (no interval)" in svg
@@ -99,7 +106,7 @@ def test_the_scale_covers_all_intervals_within_0_and_100_percent() -> None:
     narrow = analysis(World(prompts=("plain",)))
     (curve,) = narrow.curves
     high = tuple(replace(point, score=share(985, 1000)) for point in curve.points)
-    svg = charts.thinking_curves([replace(curve, points=high)], Names(narrow.variants))
+    svg = thinking_curves([replace(curve, points=high)], Names(narrow.variants))
     assert next(word for word in texts(svg) if word.endswith("%")) == "60%"
 
 
@@ -107,7 +114,7 @@ def test_settings_keep_their_order_when_curves_have_different_ones() -> None:
     concluded = analysis(World(models=("a", "b"), prompts=("p",)))
     short, full = concluded.curves
     short = replace(short, points=short.points[2:])
-    svg = charts.thinking_curves([short, full], Names(concluded.variants))
+    svg = thinking_curves([short, full], Names(concluded.variants))
     ticks = [word for word in texts(svg) if word in ("off", "8", "32", "128")]
     assert ticks == ["off", "8", "32", "128"]
 
@@ -130,7 +137,7 @@ def test_an_interval_reaches_from_its_low_to_its_high_end() -> None:
     (one,) = concluded.comparisons
     one = replace(one, difference=gap(0.1, -0.1, 0.3), verdict="inconclusive", margin=0.1)
     found = contests(replace(concluded, comparisons=(one,)), "number", Names(concluded.variants))
-    root = parsed(charts.differences(found))
+    root = parsed(differences(found))
     band = next(root.iter(f"{SVG}rect"))
     line = next(one for one in root.iter(f"{SVG}line") if "interval" in one.attrib["class"])
     left, right = numbers(line, "x1", "x2")
@@ -144,6 +151,18 @@ def test_differences_without_value_are_not_drawn() -> None:
     assert not list(parsed(svg).iter(f"{SVG}circle"))
 
 
+def drawn_details(world: World) -> list[str]:
+    shown = report(world)
+    names, found = Names(shown.analysis.variants), shown.details
+    assert found.tradeoff is not None
+    lines = [a_timeline(one.variant) for one in shown.analysis.variants[:2]]
+    return [
+        tradeoff_chart(found.tradeoff, names),
+        speeds_chart(found.speeds, names),
+        timeline_chart(lines, names),
+    ]
+
+
 @pytest.mark.parametrize("svg", [drawn_curves(World()), drawn_differences(World())])
 def test_charts_are_images_described_in_words(svg: str) -> None:
     root = parsed(svg)
@@ -155,7 +174,21 @@ def test_charts_are_images_described_in_words(svg: str) -> None:
     assert "think-32" in (description.text or "") or "32 78%" in (description.text or "")
 
 
-@pytest.mark.parametrize("svg", [drawn_curves(World()), drawn_differences(World())])
+def drawn_details(world: World) -> list[str]:
+    shown = report(world)
+    names, found = Names(shown.analysis.variants), shown.details
+    assert found.tradeoff is not None
+    lines = [a_timeline(one.variant) for one in shown.analysis.variants[:2]]
+    return [
+        tradeoff_chart(found.tradeoff, names),
+        speeds_chart(found.speeds, names),
+        timeline_chart(lines, names),
+    ]
+
+
+@pytest.mark.parametrize(
+    "svg", [drawn_curves(World()), drawn_differences(World()), *drawn_details(World(price=1e-5))]
+)
 def test_charts_take_their_colours_from_the_page(svg: str) -> None:
     assert not re.search(r"#[0-9a-f]{3,6}|rgb\(|style=", svg)
     for element in parsed(svg).iter():
@@ -163,7 +196,21 @@ def test_charts_take_their_colours_from_the_page(svg: str) -> None:
             assert element.attrib.get(paint, "none") in ("none", "currentColor")
 
 
-@pytest.mark.parametrize("svg", [drawn_curves(World()), drawn_differences(World())])
+def drawn_details(world: World) -> list[str]:
+    shown = report(world)
+    names, found = Names(shown.analysis.variants), shown.details
+    assert found.tradeoff is not None
+    lines = [a_timeline(one.variant) for one in shown.analysis.variants[:2]]
+    return [
+        tradeoff_chart(found.tradeoff, names),
+        speeds_chart(found.speeds, names),
+        timeline_chart(lines, names),
+    ]
+
+
+@pytest.mark.parametrize(
+    "svg", [drawn_curves(World()), drawn_differences(World()), *drawn_details(World(price=1e-5))]
+)
 def test_nothing_is_drawn_outside_the_frame(svg: str) -> None:
     root = parsed(svg)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
@@ -177,9 +224,13 @@ def test_nothing_is_drawn_outside_the_frame(svg: str) -> None:
 def test_hostile_names_are_escaped() -> None:
     shown = hostile_report()
     names = Names(shown.analysis.variants)
+    assert shown.details.tradeoff is not None
     for svg in (
-        charts.thinking_curves(shown.analysis.curves, names),
-        charts.differences(contests(shown.analysis, "number", names)),
+        thinking_curves(shown.analysis.curves, names),
+        differences(contests(shown.analysis, "number", names)),
+        tradeoff_chart(shown.details.tradeoff, names),
+        speeds_chart(shown.details.speeds, names),
+        timeline_chart(shown.timelines, names),
     ):
         root = parsed(svg)
         assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
@@ -189,20 +240,73 @@ def test_hostile_names_are_escaped() -> None:
 
 
 def test_series_differ_by_more_than_colour() -> None:
-    shapes = {charts.marker(index, 10, 10).split()[0] for index in range(4)}
+    shapes = {marker(index, 10, 10).split()[0] for index in range(4)}
     assert shapes == {"<circle", "<rect", "<polygon"}
-    assert charts.marker(2, 10, 10) != charts.marker(3, 10, 10).replace("s3", "s2")
+    assert marker(2, 10, 10) != marker(3, 10, 10).replace("s3", "s2")
 
 
 def test_bars_beside_numbers_are_decoration() -> None:
-    bar = parsed(charts.score_bar(share(5, 10)))
+    bar = parsed(score_bar(share(5, 10)))
     assert bar.attrib["aria-hidden"] == "true"
     assert float(next(bar.iter("circle")).attrib["cx"]) == 50
-    assert charts.score_bar(share(0, 0)) == ""
+    assert score_bar(share(0, 0)) == ""
 
 
 def test_outcome_bars_fill_their_width() -> None:
-    bar = parsed(charts.outcome_bar({"right": 1, "wrong": 2, "refused": 0, "truncated": 1}))
+    bar = parsed(outcome_bar({"right": 1, "wrong": 2, "refused": 0, "truncated": 1}))
     widths = [float(one.attrib["width"]) for one in bar.iter("rect")]
     assert widths == [50, 100, 50]
-    assert charts.outcome_bar({"right": 0}) == ""
+    assert outcome_bar({"right": 0}) == ""
+
+
+def a_tradeoff(*points: tuple[str, float, float], unit: str = "usd") -> Tradeoff:
+    found = [(key, cost, share(right * 100, 100)) for key, cost, right in points]
+    return Tradeoff(
+        unit,  # type: ignore[arg-type]
+        tuple(
+            TradePoint(key, cost, mean, not any(c <= cost and m > mean.value for _, c, m in points))
+            for key, cost, mean in found
+        ),
+    )
+
+
+def test_the_front_is_filled_joined_and_named() -> None:
+    svg = tradeoff_chart(
+        a_tradeoff(("a", 0.01, 0.5), ("b", 0.02, 0.4), ("c", 0.03, 0.9)), Names([])
+    )
+    root = parsed(svg)
+    dots = list(root.iter(f"{SVG}circle"))
+    assert [dot.attrib["class"] for dot in dots] == ["dot on-front", "dot beaten", "dot on-front"]
+    (front,) = root.iter(f"{SVG}polyline")
+    heights = [float(corner.split(",")[1]) for corner in front.attrib["points"].split()]
+    assert heights == sorted(heights, reverse=True)
+    assert {"a", "b", "c"} <= set(texts(svg))
+    assert "c: 90% at $0.030, on the front." in (root.find(f"{SVG}desc").text or "")  # type: ignore[union-attr]
+
+
+def test_costs_far_apart_are_drawn_by_ratio_and_free_ones_are_not() -> None:
+    wide = cost_scale([0.0001, 0.5])
+    assert wide.is_log
+    assert wide(0.001) - wide(0.0001) == pytest.approx(wide(0.1) - wide(0.01), abs=0.3)
+    free = cost_scale([0.0, 0.5])
+    assert not free.is_log and free.ticks[0] == 0
+    assert cost_scale([0.0, 0.0]).ticks
+
+
+def test_ridges_show_medians_and_tails() -> None:
+    shown = report()
+    root = parsed(speeds_chart(shown.details.speeds, Names(shown.analysis.variants)))
+    kinds = [element.attrib.get("class") for element in root.iter(f"{SVG}line")]
+    assert kinds.count("median") == kinds.count("p95") == 8
+    assert len(list(root.iter(f"{SVG}polygon"))) == 8
+
+
+def test_a_timeline_marks_failed_gates_and_changes() -> None:
+    root = parsed(timeline_chart([a_timeline("plain/local/off")], Names([])))
+    assert len([e for e in root.iter(f"{SVG}circle") if "ring" in e.attrib["class"]]) == 3
+    assert "model answered" in texts(timeline_chart([a_timeline("x/y/off")], Names([])))
+    (line,) = root.iter(f"{SVG}polyline")
+    assert len(line.attrib["points"].split()) == 11  # one night has no score
+    assert "2026-11-10 58% regression, model answered changed" in (
+        root.find(f"{SVG}desc").text or ""
+    )  # type: ignore[union-attr]

@@ -71,11 +71,11 @@ def test_samples_of_a_variant_are_averaged_before_they_flip() -> None:
 
 def test_cases_are_read_once_and_lazily() -> None:
     def many() -> Iterator[CaseExample]:
-        for number in range(1_000):
+        for number in range(4_000):
             yield case(f"{number:04}", RIGHT, on(RIGHT if number % 2 else WRONG))
 
     chosen = choose(many(), PAIRS)
-    assert chosen.n_cases == 1_000
+    assert chosen.n_cases == 4_000
     assert len(chosen.shown) == examples.MAX_CASES
     assert [one.case.id for one in chosen.shown[:3]] == ["0000", "0002", "0004"]
 
@@ -118,8 +118,9 @@ def test_a_page_holds_only_so_many_characters(monkeypatch: pytest.MonkeyPatch) -
     assert len(choose([case("a", long, on(RIGHT))], PAIRS).shown) == 1
 
 
-def test_the_selection_is_told() -> None:
+def test_the_selection_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report(World(n_cases=12)).selection == "All 12 cases, the most telling first."
+    monkeypatch.setattr(examples, "MAX_CASES", 60)
     some = report(World(n_cases=100))
     assert len(some.examples) == 60
     assert some.selection.startswith("60 of 100 cases: ")

@@ -1,0 +1,1 @@
+"""Charts as inline SVG, drawn from the report's numbers and nothing else."""

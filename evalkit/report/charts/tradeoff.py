@@ -1,0 +1,153 @@
+"""Score against what an answer costs, with the front that no variant beats in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evalkit.analysis.tradeoff import Tradeoff, TradePoint
+from evalkit.report import format as fmt
+from evalkit.report.charts.svg import (
+    LEFT,
+    PLOT_HEIGHT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Scale,
+    draw_line,
+    draw_text,
+    framed,
+    share_axis,
+    share_scale,
+)
+from evalkit.report.names import Names
+
+_NEAR = 26.0
+_LETTER = 6.6
+_PLACES = ((1, 5), (-1, 5), (1, -14), (-1, -14), (1, 24), (-1, 24))
+
+
+def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
+    """One point a variant, those on the front filled, joined and named."""
+    y = share_scale([point.score for point in shown.points])
+    x = cost_scale([point.cost for point in shown.points])
+    points = sorted(shown.points, key=lambda point: (point.cost, point.score.value or 0.0))
+    bottom = TOP + PLOT_HEIGHT
+    write: Callable[[float], str] = fmt.money if shown.unit == "usd" else fmt.tokens
+    unit = "dollars an answer" if shown.unit == "usd" else "output tokens an answer"
+    parts = [share_axis(y), _cost_axis(x, bottom, write, unit), _front(points, x, y)]
+    placed = [  # no name stands on a point
+        (x(point.cost) - 8, x(point.cost) + 8, y(point.score.value) + 5)
+        for point in points
+        if point.score.value is not None
+    ]
+    parts += [_point(point, x, y) for point in points]
+    parts += [
+        _name(point, names[point.variant].short, x, y, placed)
+        for point in sorted(points, key=lambda point: not point.is_on_front)
+    ]
+    told = [
+        f"{names[point.variant].short}: {fmt.score(point.score)} at {write(point.cost)}"
+        f"{', on the front' if point.is_on_front else ''}."
+        for point in points
+    ]
+    return framed("tradeoff", bottom + 62, "Score against cost", " ".join(told), parts)
+
+
+@dataclass(frozen=True, slots=True)
+class CostScale:
+    """Costs to SVG units, in proportion or, where they differ widely, by their ratio."""
+
+    scale: Scale
+    is_log: bool
+    ticks: tuple[float, ...]
+
+    def __call__(self, value: float) -> float:
+        """Where a cost stands."""
+        if not self.is_log:
+            return self.scale(value)
+        return self.scale(math.log10(max(value, 10**self.scale.low)))
+
+
+def cost_scale(values: Sequence[float]) -> CostScale:
+    """Room for all of them; by ratio from a factor of 20 on, if none is 0."""
+    low, high = min(values), max(values)
+    start, end = LEFT + 24.0, WIDTH - RIGHT - 40.0
+    if low > 0 and high / low >= 20:
+        ends = math.log10(low) - 0.08, math.log10(high) + 0.08
+        powers = range(math.floor(ends[0]), math.ceil(ends[1]) + 1)
+        steps = (1, 3) if ends[1] - ends[0] < 3 else (1,)
+        ticks = [step * 10.0**power for power in powers for step in steps]
+        kept = [tick for tick in ticks if 10 ** ends[0] <= tick <= 10 ** ends[1]]
+        return CostScale(Scale(*ends, start, end), True, tuple(kept))
+    top = high * 1.05 or 1.0
+    size = 10 ** math.floor(math.log10(top))
+    step = next(size * part for part in (0.1, 0.2, 0.25, 0.5, 1, 2) if top / (size * part) <= 6)
+    ticks = [step * at for at in range(int(top / step) + 1)]
+    return CostScale(Scale(0.0, top, start, end), False, tuple(ticks))
+
+
+def _cost_axis(x: CostScale, bottom: float, write: Callable[[float], str], unit: str) -> str:
+    parts = [
+        draw_text(x(tick), bottom + 24, "0" if tick == 0 else write(tick), "middle", "tick")
+        for tick in x.ticks
+    ]
+    how = f"{unit}, each step a factor" if x.is_log else unit
+    parts.append(draw_text((LEFT + WIDTH - RIGHT) / 2, bottom + 52, how, "middle", "axis"))
+    return "".join(parts)
+
+
+def _front(points: Sequence[TradePoint], x: CostScale, y: Scale) -> str:
+    """The front as steps: what each cost buys at best."""
+    path, last = [], None
+    for point in points:
+        if point.is_on_front and point.score.value is not None:
+            at = x(point.cost), y(point.score.value)
+            if last is not None:
+                path.append(f"{at[0]},{last}")
+            path.append(f"{at[0]},{at[1]}")
+            last = at[1]
+    if last is not None:
+        path.append(f"{WIDTH - RIGHT},{last}")
+    return (
+        f'<polyline class="front" points="{" ".join(path)}" fill="none" stroke="currentColor" '
+        'stroke-opacity="0.5"/>'
+    )
+
+
+def _point(point: TradePoint, x: CostScale, y: Scale) -> str:
+    if point.score.value is None:
+        return ""
+    at, height = x(point.cost), y(point.score.value)
+    kind = "on-front" if point.is_on_front else "beaten"
+    whisker = ""
+    if point.score.low is not None and point.score.high is not None:
+        whisker = draw_line(f"whisker {kind}", (at, y(point.score.low)), (at, y(point.score.high)))
+    return (
+        f'<g>{whisker}<circle class="dot {kind}" cx="{at}" cy="{height}" r="6" '
+        'fill="currentColor" stroke="currentColor"/></g>'
+    )
+
+
+def _name(
+    point: TradePoint, name: str, x: CostScale, y: Scale, placed: list[tuple[float, float, float]]
+) -> str:
+    """The name beside its point, where no other name stands; only the front's names are sure."""
+    if point.score.value is None:
+        return ""
+    words = fmt.shortened(name, 28)
+    at, height, width = x(point.cost), y(point.score.value), _LETTER * len(words) + 8
+    for side, drop in _PLACES:
+        start = at + 12 if side > 0 else at - 12 - width
+        line = height + drop
+        is_free = all(
+            abs(line - other) > 0.7 * _NEAR or start > right or start + width < left
+            for left, right, other in placed
+        )
+        if is_free and start >= LEFT and start + width <= WIDTH and line > TOP - 6:
+            placed.append((start, start + width, line))
+            kind = "halo" if point.is_on_front else "halo quiet"
+            where = at + 12 if side > 0 else at - 12
+            return draw_text(where, line, words, "start" if side > 0 else "end", kind)
+    return ""
