@@ -30,10 +30,9 @@ from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.report.casedata import NO_OUTCOME, Index, Meta, case_data, case_row
 from evalkit.report.report import Answer, CaseExample, Grade
-from evalkit.store.journal import read_journal
-from evalkit.store.parts import BATCH_ROWS, open_parquet, read_open_part, read_table
+from evalkit.store.parts import open_parquet, read_open_part, read_table
 from evalkit.store.runs import RunFolder
-from evalkit.tables import RESPONSES, case_of, decode_row, responses_table
+from evalkit.tables import RESPONSES, case_of
 from evalkit.types import Case
 
 MAX_TAGS = 1_000
@@ -173,7 +172,7 @@ class StoredCases:
             raise self._trouble
 
     def _locate(self) -> None:
-        self._unsealed = _unsealed(self.folder)
+        self._unsealed = self.folder.unsealed(COLUMNS)
         self._parts = [
             _Part(path, _places(read_table(path, ["case_id"])["case_id"], self.ids))
             for path in self.folder.parts()
@@ -200,7 +199,7 @@ class StoredCases:
                 with open_parquet(path) as file:
                     for group in _groups_with(file, case_id):
                         yield _of_case(_current(file, COLUMNS, [group]), case_id)
-            yield _of_case(_unsealed(self.folder), case_id)
+            yield _of_case(self.folder.unsealed(COLUMNS), case_id)
             return
         self._wait_for(self._is_located)
         for part in self._parts:
@@ -273,13 +272,6 @@ def _short_names(keys: Sequence[str]) -> list[str]:
     return [
         "/".join(parts[at] for at in kept) or key for parts, key in zip(split, keys, strict=True)
     ]
-
-
-def _unsealed(folder: RunFolder) -> pa.Table:
-    """The outcomes that a run still being written has in its journal."""
-    rows = read_journal(folder.journal_path, BATCH_ROWS)
-    tables = [responses_table([decode_row(one.row) for one in some]) for some in rows]
-    return pa.concat_tables([RESPONSES.empty_table(), *tables]).select(COLUMNS)
 
 
 def _coded_tags(lists: pa.ChunkedArray) -> tuple[list[str], list[list[int]]]:

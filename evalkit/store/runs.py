@@ -157,7 +157,7 @@ class RunFolder:
         wanted = list(columns) if columns else RESPONSES.names
         read = wanted if "trial_key" in wanted else ["trial_key", *wanted]
         # The journal first: a row sealed meanwhile is then seen twice rather than not at all.
-        unsealed = self._unsealed(read)
+        unsealed = self.unsealed(read)
         with ExitStack() as stack:
             # Held open, so that a part rewritten meanwhile is still read as it was.
             files = [(part, stack.enter_context(open_parquet(part))) for part in self.parts()]
@@ -194,7 +194,7 @@ class RunFolder:
         ids = read_table(self.path / "cases.parquet", ["case_id"])["case_id"].combine_chunks()
         done = np.zeros((len(ids), len(variants), samples), dtype=np.bool_)
         columns = ["case_id", "variant_key", "sample", "status"]
-        unsealed = self._unsealed(columns)
+        unsealed = self.unsealed(columns)
         found = chain((read_part(part, columns) for part in self.parts()), [unsealed])
         for table in _by_the_million(found):
             if not with_failed:
@@ -254,7 +254,8 @@ class RunFolder:
             lambda aside: _write_rows(aside, rows, schema),
         )
 
-    def _unsealed(self, columns: Sequence[str]) -> pa.Table:
+    def unsealed(self, columns: Sequence[str]) -> pa.Table:
+        """The outcomes that a run still being written has in its journal, oldest first."""
         tables = [
             table_of(self.journal_path, rows).select(columns)
             for rows in read_journal(self.journal_path, BATCH_ROWS)

@@ -174,18 +174,6 @@ def test_charts_are_images_described_in_words(svg: str) -> None:
     assert "think-32" in (description.text or "") or "32 78%" in (description.text or "")
 
 
-def drawn_details(world: World) -> list[str]:
-    shown = report(world)
-    names, found = Names(shown.analysis.variants), shown.details
-    assert found.tradeoff is not None
-    lines = [a_timeline(one.variant) for one in shown.analysis.variants[:2]]
-    return [
-        tradeoff_chart(found.tradeoff, names),
-        speeds_chart(found.speeds, names),
-        timeline_chart(lines, names),
-    ]
-
-
 @pytest.mark.parametrize(
     "svg", [drawn_curves(World()), drawn_differences(World()), *drawn_details(World(price=1e-5))]
 )
@@ -194,18 +182,6 @@ def test_charts_take_their_colours_from_the_page(svg: str) -> None:
     for element in parsed(svg).iter():
         for paint in ("stroke", "fill"):
             assert element.attrib.get(paint, "none") in ("none", "currentColor")
-
-
-def drawn_details(world: World) -> list[str]:
-    shown = report(world)
-    names, found = Names(shown.analysis.variants), shown.details
-    assert found.tradeoff is not None
-    lines = [a_timeline(one.variant) for one in shown.analysis.variants[:2]]
-    return [
-        tradeoff_chart(found.tradeoff, names),
-        speeds_chart(found.speeds, names),
-        timeline_chart(lines, names),
-    ]
 
 
 @pytest.mark.parametrize(
