@@ -11,7 +11,7 @@ import pyarrow as pa
 from evalkit.analysis.evidence import MIN_UNITS
 from evalkit.analysis.results import JudgeQuality, PositionBias, RaterAgreement
 from evalkit.analysis.wording import as_percent, counted
-from evalkit.stats.agreement import krippendorff_alpha
+from evalkit.stats.alpha import interval_alpha, interval_alpha_limits
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate
 
@@ -29,8 +29,6 @@ COLUMNS = (
 
 LOW_ALPHA = 0.667
 """Below this, says Krippendorff, not even tentative conclusions can be drawn from ratings."""
-_DRAWS = 1_000
-_MOST_CELLS = 20_000_000
 
 
 def judge_quality(scorer: str, verdicts: pa.Table, *, seed: int, confidence: float) -> JudgeQuality:
@@ -109,29 +107,13 @@ def _agreement(table: _Table, seed: int, confidence: float) -> RaterAgreement | 
         n_raters=len(table.raters),
         n_answers=ratings.shape[1],
         same=mean_estimate((spread == 0).astype(np.float64), confidence=confidence),
-        alpha=krippendorff_alpha(ratings, "interval"),
-        alpha_interval=_alpha_interval(ratings, seed, confidence),
+        alpha=interval_alpha(ratings),
+        alpha_interval=(
+            interval_alpha_limits(ratings, seed=seed, confidence=confidence)
+            if ratings.shape[1] >= MIN_UNITS
+            else None
+        ),
     )
-
-
-def _alpha_interval(
-    ratings: FloatArray, seed: int, confidence: float
-) -> tuple[float, float] | None:
-    """The percentile interval over resampled answers; None for too few of them."""
-    count = ratings.shape[1]
-    if count < MIN_UNITS:
-        return None
-    rng = np.random.default_rng(seed)
-    draws = int(np.clip(_MOST_CELLS // ratings.size, 100, _DRAWS))
-    found = [
-        krippendorff_alpha(ratings[:, rng.integers(0, count, count)], "interval")
-        for _ in range(draws)
-    ]
-    values = [one for one in found if one is not None]
-    if len(values) < draws / 2:
-        return None
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
 
 
 def _position(table: _Table, confidence: float) -> PositionBias | None:

@@ -92,7 +92,7 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
     say(f"Run:    {folder.path}")
     if page:
         say(f"Report: {page}")
-    unjudged = any(one["ok"] + one["failed"] < one["questions"] for one in manifest.judges.values())
+    unjudged = any(one["open"] for one in manifest.judges.values())
     if missing or unjudged:
         say(f"Next:   evalkit resume {folder.path}")
     elif totals["failed"]:

@@ -64,7 +64,8 @@ def command(
     """
     from evalkit.cli.outcome import say, tell_judges
     from evalkit.cli.progress import watching
-    from evalkit.pipeline.judging import judge_stored
+    from evalkit.cli.run import confirm, say_price
+    from evalkit.pipeline.judging import judge_stored, pending
     from evalkit.pipeline.run import with_changes
     from evalkit.pipeline.score import rescore_run
     from evalkit.pipeline.start import check_suite
@@ -80,6 +81,11 @@ def command(
 
     def ask(stored: Suite) -> None:
         changed = with_changes(stored, {"concurrency": concurrency, "max_cost_usd": max_cost_usd})
+        estimate = pending(folder, changed, env)
+        if estimate.requests and not quiet:
+            say_price(estimate, is_local=not estimate.max_cost_usd)
+        if not yes:
+            confirm(estimate.expected_cost_usd, changed.budget.confirm_above_usd)
         with watching("none" if quiet else progress) as listen:
             judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))
 

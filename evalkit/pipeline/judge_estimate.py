@@ -13,7 +13,7 @@ from evalkit.plan.estimate import Load, PlanEstimate, estimate_load
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.scorers.judge import Matter
 from evalkit.suite.schema import Suite
-from evalkit.types import Case, Response, Usage
+from evalkit.types import Case, Request, Response, Usage
 
 _BYTES_PER_TOKEN = 4
 _EXPECTED_ANSWER_TOKENS = 300
@@ -71,19 +71,36 @@ def _loads(
             for planned in judged
             for case in probe
         ]
-        yield Load(
-            seat.variant(bench.name).key,
-            seat.way.model,
-            seat.way.thinking,
-            seat.price,
-            seat.answer_tokens,
-            seat.way.max_tokens - seat.answer_tokens,
-            tuple(usual),
-            max(most, default=0),
-            n_answers * len(judged) * bench.spec.votes * len(bench.suffixes),
-            _EXPECTED_VERDICT_TOKENS,
-            is_free=seat.endpoint.is_embedded,
-        )
+        requests = n_answers * len(judged) * bench.spec.votes * len(bench.suffixes)
+        yield question_load(bench, seat, usual, max(most, default=0), requests)
+
+
+def question_load(
+    bench: Bench,
+    seat: Seat,
+    sizes: Sequence[int],
+    largest: int | None = None,
+    requests: int | None = None,
+) -> Load:
+    """Questions to a seat for pricing; ``sizes`` are bytes of all of them or of some."""
+    return Load(
+        seat.variant(bench.name).key,
+        seat.way.model,
+        seat.way.thinking,
+        seat.price,
+        seat.answer_tokens,
+        seat.way.max_tokens - seat.answer_tokens,
+        tuple(sizes),
+        max(sizes, default=0) if largest is None else largest,
+        len(sizes) if requests is None else requests,
+        _EXPECTED_VERDICT_TOKENS,
+    )
+
+
+def question_bytes(request: Request) -> int:
+    """What a question weighs when tokens are guessed."""
+    parts = {"system": request.system, "messages": request.messages, **request.options}
+    return len(canonical(parts))
 
 
 def _size(bench: Bench, seat: Seat, planned: PlannedVariant, case: Case, answer_tokens: int) -> int:
@@ -98,6 +115,4 @@ def _size(bench: Bench, seat: Seat, planned: PlannedVariant, case: Case, answer_
         answer if is_pair else None,
         "first" if is_pair else "alone",
     )
-    request = bench.judge.question(matter, seat.way)
-    parts = {"system": request.system, "messages": request.messages, **request.options}
-    return len(canonical(parts))
+    return question_bytes(bench.judge.question(matter, seat.way))

@@ -1,0 +1,177 @@
+"""One judge at work on one run: its questions, their repairs, its store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from evalkit.events import Listener, RunStarted
+from evalkit.messages.request import request_digest
+from evalkit.pipeline.caching import open_answers
+from evalkit.pipeline.docket import Docket
+from evalkit.pipeline.judges import REPAIR
+from evalkit.pipeline.ledger import Ledger
+from evalkit.pipeline.live import Live
+from evalkit.pipeline.remaining import count_totals
+from evalkit.pipeline.session import Session, in_loop
+from evalkit.pipeline.stop import Reason
+from evalkit.pipeline.verdicts import read_question
+from evalkit.pipeline.wiring import endpoint_hosts, find_keys
+from evalkit.store.judges import Verdicts, key_digest
+from evalkit.store.manifest import Manifest
+from evalkit.store.runs import RunFolder
+from evalkit.store.writer import RunWriter
+from evalkit.suite.schema import Suite
+from evalkit.types import Endpoint, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Court:
+    """What all judges of a run have in common while they are asked."""
+
+    folder: RunFolder
+    suite: Suite
+    env: Mapping[str, str]
+    listen: Listener
+    ledger: Ledger
+    endpoints: Mapping[str, Endpoint]
+    retry_failed: bool = False
+    keys: dict[str, str | None] = field(default_factory=dict)
+
+    def find_keys(self) -> Mapping[str, str | None]:
+        """The keys of the judges' models, looked for once something must be asked."""
+        if not self.keys:
+            self.keys.update(find_keys(self.endpoints, self.env))
+        return self.keys
+
+
+class Sitting:
+    """One judge at work on one run."""
+
+    def __init__(self, court: Court, docket: Docket, store: RunFolder) -> None:
+        self._court = court
+        self._docket = docket
+        self._store = store
+        self._wanted: set[bytes] = set()
+        self._to_repair = 0
+
+    def run(self, stopped: Reason | None) -> Reason | None:
+        """Ask what is missing, unless judging has ``stopped``; then only count. Why it ended."""
+        writer = RunWriter(self._store)
+        try:
+            lacking = sum(1 for _ in self.lacking())
+            if lacking and stopped is None:
+                # Grades of fewer verdicts than there will be: they are made anew when read.
+                (self._court.folder.scores_path / f"{self._docket.bench.name}.parquet").unlink(
+                    missing_ok=True
+                )
+                stopped = self._ask(writer, self.lacking(), lacking)
+            repairs = sum(1 for _ in self._repairs())
+            if repairs and stopped is None:
+                stopped = self._ask(writer, self._repairs(), repairs, repairs=True)
+                repairs = sum(1 for _ in self._repairs()) if stopped else 0
+            self._to_repair = repairs
+            writer.finish()
+            totals = self.totals()
+            writer.close(self._manifest(totals, stopped), is_complete=not totals["open"])
+        except BaseException:
+            writer.abandon()
+            raise
+        return stopped
+
+    def totals(self) -> dict[str, Any]:
+        """What the manifest tells of this judge: questions by outcome, and their cost.
+
+        ``open`` are still to be asked, some of them once more.
+        """
+        verdicts = Verdicts(self._store)
+        statuses = [verdicts.status(key) for key in self._wanted]
+        stored = count_totals(self._store, len(statuses))
+        return {
+            "questions": len(statuses),
+            "ok": statuses.count("ok"),
+            "failed": statuses.count("failed"),
+            "open": statuses.count(None) + self._to_repair,
+            "cached": stored["cached"],
+            "cost_usd": stored["cost_usd"],
+        }
+
+    def lacking(self) -> Iterator[Trial]:
+        """Questions without an outcome, each once; notes every question there is."""
+        verdicts = Verdicts(self._store)
+        seen: set[bytes] = set()
+        for answer in self._docket.answers():
+            if self._docket.settled(answer) is not None:
+                continue
+            for question in self._docket.questions(answer):
+                digest = key_digest(question.trial.key)
+                if digest in seen:
+                    continue
+                seen.add(digest)
+                self._wanted.add(digest)
+                if self._must_ask(verdicts.status(digest)):
+                    yield question.trial
+
+    def _must_ask(self, status: str | None) -> bool:
+        return status is None or (status == "failed" and self._court.retry_failed)
+
+    def _repairs(self) -> Iterator[Trial]:
+        """Trials that ask once more for verdicts that could not be read."""
+        verdicts = Verdicts(self._store)
+        seen: set[str] = set()
+        for answer in self._docket.answers():
+            if self._docket.settled(answer) is not None:
+                continue
+            for question in self._docket.questions(answer):
+                repair = read_question(question, self._docket, verdicts).repair
+                if repair is not None and repair.key not in seen:
+                    seen.add(repair.key)
+                    yield repair
+
+    def _ask(
+        self, writer: RunWriter, trials: Iterator[Trial], count: int, *, repairs: bool = False
+    ) -> Reason | None:
+        court, bench = self._court, self._docket.bench
+        suffixes = [f"{one}{REPAIR}" if repairs else one for one in bench.suffixes]
+        keys = [seat.variant(bench.name, one).key for seat in bench.seats for one in suffixes]
+        planned = count if repairs else len(self._wanted)
+        done = planned - count
+        name = f"{bench.name}{', once more' if repairs else ''}"
+        court.listen(RunStarted(name, str(court.folder.path), planned, done))
+        live = Live(planned=planned, done=done, variants=tuple(keys), ledger=court.ledger)
+        run_id = court.folder.manifest().run_id
+        with open_answers(court.suite.cache, court.endpoints, run_id, court.env) as cache:
+            session = Session(
+                court.suite,
+                court.endpoints,
+                court.find_keys(),
+                live,
+                writer,
+                court.listen,
+                cache,
+                home=court.folder,
+            )
+            stopped = in_loop(session.run(trials))
+        writer.seal()
+        return stopped
+
+    def _manifest(self, totals: Mapping[str, Any], stopped: Reason | None) -> Manifest:
+        """The store's own, so that it is a whole folder to whoever reads it alone."""
+        run, bench = self._court.folder.manifest(), self._docket.bench
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return replace(
+            run,
+            name=bench.name,
+            suite={"judge": bench.spec.model_dump(mode="json")},
+            digests={"judge": request_digest(bench.spec.model_dump(mode="json"))},
+            endpoints=endpoint_hosts({seat.spec.name: seat.endpoint for seat in bench.seats}),
+            planned=totals["questions"],
+            only=(),
+            ended_at=now,
+            status="stopped" if totals["open"] else "complete",
+            stopped_because=stopped.message if stopped and totals["open"] else None,
+            totals=totals,
+            judges={},
+        )
