@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from evalkit.errors import EvalkitError, UsageError
+from evalkit.store.baselines import read_baseline
 from evalkit.store.runs import RunFolder, find_run
-from evalkit.suite.judge_schema import PairwiseSpec
+from evalkit.suite.judge_schema import JUDGE, PairwiseSpec, judge_of
+from evalkit.suite.schema import Suite
 from evalkit.tables import response_of
 from evalkit.types import Response
 
@@ -68,11 +73,8 @@ def load_rivals(spec: PairwiseSpec, folder: RunFolder) -> Rivals:
         place = (row["variant_key"], row["case_id"])
         found.setdefault(place, []).append(row["sample"])
         answers[(*place, row["sample"])] = response_of(row)
-    if spec.run is not None and not any(_is_rival(spec, key) for key in variants):
-        raise UsageError(
-            f"{where.path} has no variant '{spec.variant}' to compare with",
-            f"It has: {', '.join(sorted(variants)[:8])}",
-        )
+    if spec.run is not None:
+        _check_variant(spec, where, variants)
     # Samples are counted through, so that one that failed leaves no gap.
     dense = {
         (*place, number): answers[(*place, sample)]
@@ -101,12 +103,51 @@ def _is_rival(spec: PairwiseSpec, key: str) -> bool:
     return spec.variant is None or spec.variant in (key, key.partition("/")[0])
 
 
-def _stored(reference: str, folder: RunFolder) -> RunFolder:
-    runs = folder.path.parent.parent
+def pinned(suite: Suite, runs: Path, baselines: Path = Path("baselines")) -> Suite:
+    """The suite with the runs that judges compare with named for good.
+
+    ``latest`` and a baseline mean another run tomorrow; a stored suite keeps the one of today.
+    Raises UsageError for one that is not there.
+    """
+    scorers = []
+    for scorer in suite.scorers:
+        pairwise = judge_of(scorer).pairwise if scorer.type == JUDGE else None
+        if pairwise is not None and pairwise.run is not None:
+            rival = _found(pairwise.run, runs, baselines)
+            keys = pc.unique(rival.responses(["variant_key"])["variant_key"])
+            _check_variant(pairwise, rival, set(keys.to_pylist()))
+            found = rival.path.resolve()
+            inside = found.parent.parent == runs.resolve()
+            named = pairwise.model_copy(update={"run": found.name if inside else str(found)})
+            scorer = scorer.model_copy(update={"pairwise": named.model_dump(mode="json")})
+        scorers.append(scorer)
+    return suite.model_copy(update={"scorers": tuple(scorers)})
+
+
+def _check_variant(spec: PairwiseSpec, run: RunFolder, keys: set[str]) -> None:
+    """Raise UsageError if a stored run has no answers of the variant a judge names."""
+    if not any(_is_rival(spec, key) for key in keys):
+        raise UsageError(
+            f"{run.path} has no variant '{spec.variant}' for a judge to compare with",
+            f"It has: {', '.join(sorted(keys)[:8]) or 'no answers'}",
+        )
+
+
+def _found(reference: str, runs: Path, baselines: Path) -> RunFolder:
     try:
-        found = find_run(reference, runs)
+        if reference.startswith("@"):
+            reference = read_baseline(baselines, reference).runs[-1].id
+        return find_run(reference, runs)
     except EvalkitError as error:
         raise UsageError(f"the judge's rival: {error.message}", error.hint) from error
+
+
+def _stored(reference: str, folder: RunFolder) -> RunFolder:
+    found = _found(reference, folder.path.parent.parent, Path("baselines"))
+    if found.path.resolve() == folder.path.resolve():
+        raise UsageError(
+            f"the judge's rival: {reference} is this very run", "Name another one, or a variant."
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from evalkit.messages.request import request_digest
+from evalkit.pipeline.rivals import pinned
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.verdicts import write_judge_scores
 from evalkit.scorers.registry import build_scorers
@@ -53,7 +54,7 @@ def score_run(folder: RunFolder) -> None:
     """
     suite = stored_suite(folder)
     _write(folder, suite, build_scorers(suite))
-    write_judge_scores(folder, suite)
+    write_judge_scores(folder, suite, scorer_digest)
 
 
 def rescore_run(
@@ -71,18 +72,17 @@ def rescore_run(
     try:
         stored = stored_suite(folder)
         if suite is not None:
-            stored = stored.model_copy(
-                update={"scorers": suite.scorers, "allow_code": suite.allow_code}
-            )
+            chosen = {"scorers": suite.scorers, "allow_code": suite.allow_code}
+            stored = pinned(stored.model_copy(update=chosen), folder.path.parent.parent)
         scorers = build_scorers(stored)
         if suite is not None:
             manifest = folder.manifest()
-            chosen = stored.model_dump(mode="json", include={"scorers", "allow_code"})
-            write_manifest(folder.path, replace(manifest, suite={**manifest.suite, **chosen}))
+            kept = stored.model_dump(mode="json", include={"scorers", "allow_code"})
+            write_manifest(folder.path, replace(manifest, suite={**manifest.suite, **kept}))
         if ask is not None:
             ask(stored)
         _write(folder, stored, scorers)
-        write_judge_scores(folder, stored)
+        write_judge_scores(folder, stored, scorer_digest)
     finally:
         lock.release()
     return [spec.name for spec in stored.scorers]

@@ -21,6 +21,7 @@ from evalkit.pipeline.discovery import discover
 from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.judge_problems import judge_problems
 from evalkit.pipeline.judges import check_rivals, judge_endpoints
+from evalkit.pipeline.rivals import pinned
 from evalkit.pipeline.wiring import (
     check_local_model,
     endpoint_hosts,
@@ -116,7 +117,7 @@ def new_folder(
     manifest = Manifest(
         run_id=run_id,
         name=suite.name,
-        suite=suite.model_dump(mode="json"),
+        suite=pinned(suite, runs).model_dump(mode="json"),
         digests=suite_digests(suite),
         versions={
             "evalkit": __version__,

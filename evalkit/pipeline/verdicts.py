@@ -15,7 +15,7 @@ from evalkit.scorers.judge_scale import Reading
 from evalkit.scorers.judge_verdicts import Verdict, combined
 from evalkit.store.judges import Row, Verdicts, judge_store, write_verdicts
 from evalkit.store.runs import RunFolder
-from evalkit.suite.schema import Suite
+from evalkit.suite.schema import ScorerSpec, Suite
 from evalkit.tables import score_row
 from evalkit.types import Failure, Response, Score, Trial
 
@@ -60,18 +60,25 @@ def _unasked(outcome: Failure | None) -> Reading:
     return Reading(None, problem=f"the judge gave no answer: {outcome.kind}: {outcome.message}")
 
 
-def write_judge_scores(folder: RunFolder, suite: Suite) -> None:
-    """Write every judge's scores and what each verdict was read as, from what is stored."""
+def write_judge_scores(
+    folder: RunFolder, suite: Suite, digest_of: Callable[[ScorerSpec], str]
+) -> None:
+    """Write every judge's scores and what each verdict was read as, from what is stored.
+
+    ``digest_of`` a scorer says whose grades they are.
+    """
     if not judge_names(suite):
         return
     variants = plan_variants(suite, resolve_endpoints(suite, {}), folder.manifest().only)
+    digests = {spec.name: digest_of(spec) for spec in suite.scorers}
     for bench in build_benches(suite, {}):
         store = judge_store(folder, bench.name)
-        scoring = _Scoring(Docket(folder, bench, variants), Verdicts(store))
+        docket = Docket(folder, bench, variants)
+        scoring = _Scoring(docket, Verdicts(store), digests[bench.name])
         if store.path.is_dir():
             write_verdicts(store, scoring.into(folder))
         else:
-            folder.write_scores(bench.name, scoring.rows(lambda row: None))
+            scoring.into(folder)(lambda row: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +87,12 @@ class _Scoring:
 
     docket: Docket
     verdicts: Verdicts
+    digest: str
 
     def into(self, folder: RunFolder) -> Callable[[Callable[[Row], None]], None]:
         """What writes the scores while it hands every verdict's row on."""
         name = self.docket.bench.name
-        return lambda keep: folder.write_scores(name, self.rows(keep))
+        return lambda keep: folder.write_scores(name, self.rows(keep), digest=self.digest)
 
     def rows(self, keep: Callable[[Row], None]) -> Iterator[Row]:
         """A row of SCORES for each outcome of the run; ``keep`` gets the rows of VERDICTS."""
