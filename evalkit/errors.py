@@ -150,8 +150,9 @@ class ApiError(EvalkitError):
 
     ``kind`` is a key of ``FAILURES``; ``should_retry`` is the server's own word
     (``x-should-retry``), which wins over the table. ``body`` is the beginning of what the server
-    sent, made safe to show; ``usage`` what was counted before the failure; ``elapsed_s`` the
-    seconds in service, without any waiting for room.
+    sent, made safe to show; ``usage`` what was counted before the failure; ``is_sent`` whether
+    the request can have reached the server; ``elapsed_s`` the seconds in service, without any
+    waiting for room.
     """
 
     exit_code = EXIT_API
@@ -177,6 +178,7 @@ class ApiError(EvalkitError):
         self.request_id = request_id
         self.usage = usage
         self.body = body
+        self.is_sent = True
         self.elapsed_s: float | None = None
         self.attempts: tuple[Attempt, ...] = ()
 
@@ -191,6 +193,11 @@ class ApiError(EvalkitError):
     def slows_everyone(self) -> bool:
         """Whether the endpoint asks all of us to slow down."""
         return FAILURES[self.kind].slows_everyone
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether the server may have worked on an answer, and charge for it."""
+        return self.is_sent and self.kind != "cancelled" and self.status in (None, 200)
 
     @property
     def dooms_run(self) -> bool:

@@ -28,6 +28,14 @@ from evalkit.types import Endpoint
 # through as aiohttp's own errors or plain ones.
 FAILED = (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError)
 
+# There was no connection to send anything over.
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+)
 _KEEPALIVE_S = 30.0
 _PROXY_SCHEMES = ("http", "https")
 # Said by a server that does not speak TLS, or none that we speak: it will not learn it.
@@ -143,7 +151,9 @@ def failure(error: Exception, secrets: Sequence[str] = ()) -> ApiError:
     cause = error.__cause__
     found = cause if isinstance(cause, aiohttp.ClientError) else error
     kind, message, hint = _meaning(found)
-    return ApiError(kind, one_line(redact(message, secrets)), hint=hint)
+    told = ApiError(kind, one_line(redact(message, secrets)), hint=hint)
+    told.is_sent = not isinstance(found, _NEVER_SENT)
+    return told
 
 
 def _meaning(error: Exception) -> tuple[str, str, str | None]:

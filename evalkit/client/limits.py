@@ -130,17 +130,20 @@ class Limiter:
         """A 429 or 529: nobody enters until the named time, and then at the known rate.
 
         Where no time is named, a 429 closes the gate for a while, longer with every one in a row.
-        An overload (529) does so only where they are many among the answers: a few say nothing of
-        our rate, and each has its own trial wait already. ``charge`` is what was refused,
+        Overloads (529) slow everyone only where they are many among the answers: a few say nothing
+        of our rate, and each has its own trial wait already. ``charge`` is what was refused,
         ``sent_s`` when it was sent.
         """
-        self.concurrency.refused(now_s)
         if is_overload:
             self._overloads += _OVERLOAD_WEIGHT * (1 - self._overloads)
-            if not retry_after_s and self._overloads < _MANY_OVERLOADS:
+            if self._overloads >= _SOME_OVERLOADS:
+                self.concurrency.refused(now_s)
+            if self._overloads < _MANY_OVERLOADS:
                 return
-        elif not self._is_explained(charge or Charge(0.0, 0.0), now_s):
-            self._pace.refused(now_s if sent_s is None else sent_s, now_s)
+        else:
+            self.concurrency.refused(now_s)
+            if not self._is_explained(charge or Charge(0.0, 0.0), now_s):
+                self._pace.refused(now_s if sent_s is None else sent_s, now_s)
         self._requests.drain(now_s)
         if not retry_after_s or retry_after_s > _LONGEST_KEPT_S:
             if now_s < self._open_at_s:
@@ -195,8 +198,9 @@ def _tokens(per_minute: int | None) -> Bucket:
 
 # Without a word from the server: the first pause, doubled with every refusal in a row.
 _FIRST_PAUSE_S = 0.5
-# The share of overloads among the last answers from which everyone waits.
+# The share of overloads among the last answers from which fewer go at once, and everyone waits.
 _OVERLOAD_WEIGHT = 0.05
+_SOME_OVERLOADS = 0.15
 _MANY_OVERLOADS = 0.3
 _LONGEST_PAUSE_S = 30.0
 # A longer time named by the server fails its trial. Others are still asked, so that a run against

@@ -11,7 +11,7 @@ from evalkit.client.client import Client
 from evalkit.client.clock import Clock
 from evalkit.client.http import HttpClient
 from evalkit.client.limits import Limiter
-from evalkit.client.retrying import RetryingClient
+from evalkit.client.retrying import OnFailed, RetryingClient
 from evalkit.client.throttled import Gate, ThrottledClient
 from evalkit.messages.headers import RateLimits
 from evalkit.policies import Limits, Retries
@@ -42,15 +42,16 @@ async def open_client(
     limits: Limits,
     retries: Retries,
     gate: Gate,
-    clock: Clock,
-    stopping: asyncio.Event,
+    on_failed: OnFailed | None = None,
 ) -> AsyncIterator[Client]:
     """A client for an endpoint, closed at the end."""
+    clock = gate.clock
 
     def observe(told: RateLimits) -> None:
         gate.limiter.observe(told, clock.now_s())
 
     async with HttpClient(endpoint, key, limits, clock, on_limits=observe) as http:
-        throttled = ThrottledClient(http, gate, clock)
+        throttled = ThrottledClient(http, gate)
         # Jitter needs no seed: it decides when, never what.
-        yield RetryingClient(throttled, retries, clock, stopping, random.Random())
+        jitter = random.Random()
+        yield RetryingClient(throttled, retries, clock, gate.stopping, jitter, on_failed)

@@ -29,8 +29,8 @@ class Gate:
     def __init__(self, limiter: Limiter, clock: Clock, stopping: asyncio.Event) -> None:
         self.limiter = limiter
         self.limited_by: str | None = None
-        self._clock = clock
-        self._stopping = stopping
+        self.clock = clock
+        self.stopping = stopping
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -39,12 +39,12 @@ class Gate:
 
         The guess is made when it is the request's turn: by then more is known.
         """
-        if not self._turn.locked() and not self._stopping.is_set():
+        if not self._turn.locked() and not self.stopping.is_set():
             charge = guess()
             if self._try(charge) == 0.0:
                 return charge
         async with self._turn:
-            while not self._stopping.is_set():
+            while not self.stopping.is_set():
                 charge = guess()
                 wait_s = self._try(charge)
                 if wait_s == 0.0:
@@ -52,14 +52,14 @@ class Gate:
                 self._changed.clear()
                 if wait_s < math.inf:
                     # Tokens that come back shorten the wait.
-                    await self._clock.sleep(wait_s, self._changed)
+                    await self.clock.sleep(wait_s, self._changed)
                 else:
                     await self._changed.wait()
         raise ApiError("cancelled", "stopped while waiting for room")
 
     def _try(self, charge: Charge) -> float:
         """Enter if there is room, else the seconds to wait."""
-        now_s = self._clock.now_s()
+        now_s = self.clock.now_s()
         wait_s, self.limited_by = self.limiter.wait_s(charge, now_s)
         if self.limited_by is None:
             self.limiter.enter(charge, now_s)
@@ -76,18 +76,18 @@ class Gate:
 
     async def watch(self) -> None:
         """Wake whoever waits for room when the run stops; runs beside the clients."""
-        await self._stopping.wait()
+        await self.stopping.wait()
         self._changed.set()
 
 
 class ThrottledClient:
     """Wraps a client; every request passes the gate."""
 
-    def __init__(self, client: Client, gate: Gate, clock: Clock) -> None:
+    def __init__(self, client: Client, gate: Gate) -> None:
         self._client = client
         self._gate = gate
         self._limiter = gate.limiter
-        self._clock = clock
+        self._clock = gate.clock
         self._forecast = Forecast()
         self._prefixes: dict[str, asyncio.Event] = {}
 

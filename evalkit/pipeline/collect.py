@@ -85,7 +85,7 @@ async def _admit(
     async for trial in trials:
         while not stop.event.is_set() and not ledger.reserve(trial):
             if ledger.is_idle:
-                stop.request(_budget(ledger))
+                stop.request(budget_reached(ledger))
                 return
             wake.clear()
             await _either(wake, stop.event)
@@ -159,9 +159,12 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._stop.because_of, error)
 
 
-def _budget(ledger: Ledger) -> Reason:
+def budget_reached(ledger: Ledger) -> Reason:
+    """That the cap leaves no room for another request."""
+    doubtful = f", up to ${ledger.doubtful_usd:.4f} in doubt" if ledger.doubtful_usd else ""
     return Reason(
-        f"the cost cap is reached (${ledger.spent_usd:.4f} spent; the next request might pass it)",
+        f"the cost cap is reached (${ledger.spent_usd:.4f} spent{doubtful}; the next request might "
+        "pass it)",
         EXIT_BUDGET,
         "Raise it with --max-cost-usd and resume.",
     )

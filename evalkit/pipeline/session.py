@@ -7,24 +7,24 @@ import gc
 import importlib.util
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.errors import EXIT_INTERRUPTED
+from evalkit.errors import EXIT_INTERRUPTED, ApiError
 from evalkit.events import Event, Listener, Stopping, TrialFinished
 from evalkit.pipeline.caching import CachedAnswers
-from evalkit.pipeline.collect import Recorder, collect
+from evalkit.pipeline.collect import Recorder, budget_reached, collect
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.supply import in_thread
 from evalkit.pipeline.watch import Watch
-from evalkit.pipeline.wiring import open_engine
+from evalkit.pipeline.wiring import Engine, open_engine
 from evalkit.policies import Limits
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
-from evalkit.types import Endpoint, Trial
+from evalkit.types import Endpoint, Request, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Session:
             self.watch.begin(lambda reason: _tell(loop, stop, reason))
         try:
             with _signals(stop, self.listen):
-                async with open_engine(self.suite, self.endpoints, self.keys, stop) as engine:
+                async with self._engine(stop) as engine:
                     self.live.gates.update(engine.gates)
                     async with self._watched():
                         await collect(
@@ -79,6 +79,16 @@ class Session:
                 self.watch.end()
         self.listen(self.live.snapshot())
         return stop.reason
+
+    def _engine(self, stop: Stop) -> AbstractAsyncContextManager[Engine]:
+        """The executor; attempts that failed may use up the budget, too."""
+        ledger = self.live.ledger
+
+        def on_failed(model: str, request: Request, error: ApiError) -> None:
+            if not ledger.doubt(model, request, error) and error.is_retryable:
+                stop.request(budget_reached(ledger))
+
+        return open_engine(self.suite, self.endpoints, self.keys, stop, on_failed)
 
     def _hear(self, event: Event) -> None:
         self.live.hear(event)

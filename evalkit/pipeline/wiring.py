@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import shlex
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from evalkit.client.client import Client
 from evalkit.client.clock import SystemClock
 from evalkit.client.stack import open_client, open_gate
 from evalkit.client.throttled import Gate
-from evalkit.errors import ConfigError, Problem
+from evalkit.errors import ApiError, ConfigError, Problem
 from evalkit.executors.executor import Executor
 from evalkit.executors.local import LocalExecutor
 from evalkit.messages.request import check_base_url
@@ -23,7 +24,7 @@ from evalkit.policies import Limits, Retries
 from evalkit.server.local import local_server
 from evalkit.server.weights import find_weights
 from evalkit.suite.schema import LOCAL, ModelSpec, Suite
-from evalkit.types import Endpoint
+from evalkit.types import Endpoint, Request
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
 _KEY_COMMAND_TIMEOUT_S = 30
@@ -165,8 +166,12 @@ async def open_engine(
     endpoints: Mapping[str, Endpoint],
     keys: Mapping[str, str | None],
     stop: Stop,
+    on_failed: Callable[[str, Request, ApiError], None] | None = None,
 ) -> AsyncIterator[Engine]:
     """An executor over all endpoints of a suite; starts and stops the embedded model.
+
+    ``on_failed`` hears of every attempt that failed: the model by its name in the suite, what was
+    asked, and why.
 
     Raises LocalModelError if the embedded model cannot be started.
     """
@@ -187,9 +192,8 @@ async def open_engine(
             way = f"{model.model} at {endpoint.base_url}"
             if way not in gates:
                 gates[way] = await stack.enter_async_context(open_gate(own, clock, stop.event))
-            client = open_client(
-                endpoint, keys[model.name], own, retries, gates[way], clock, stop.event
-            )
+            heard = None if on_failed is None else partial(on_failed, model.name)
+            client = open_client(endpoint, keys[model.name], own, retries, gates[way], heard)
             clients[model.name] = await stack.enter_async_context(client)
         workers = sum(gate.limiter.concurrency.most for gate in gates.values())
         yield Engine(LocalExecutor(clients, workers, clock, stop.event), gates)

@@ -112,7 +112,7 @@ def pace(
             return max(1, round(request.size_bytes / BYTES_PER_TOKEN)), output_tokens()
 
         wire = Wire(api, gate, clock, latency_s, tokens)
-        throttled = ThrottledClient(wire, gate, clock)
+        throttled = ThrottledClient(wire, gate)
         client = RetryingClient(throttled, Retries(), clock, stopping, random.Random(1))
         if during is not None:
             asyncio.get_running_loop().call_later(change_at_s, during(api))

@@ -61,7 +61,7 @@ async def results(
         for fault in faults:
             headers = {"x-evalkit-fault": fault}
             endpoint = Endpoint(fault, base_url, stream=stream, headers=headers)
-            opened = open_client(endpoint, "sk-test", limits, retries, gate, clock, stopping)
+            opened = open_client(endpoint, "sk-test", limits, retries, gate)
             clients[fault] = await stack.enter_async_context(opened)
         executor = LocalExecutor(clients, 16, clock, stopping)
         outcomes = await stack.enter_async_context(executor.execute(supply()))

@@ -53,7 +53,7 @@ async def ask(server: LocalServer, *requests: Request, stream: bool = True) -> l
     limits, clock, stopping = Limits(concurrency=server.slots), SystemClock(), asyncio.Event()
     async with (
         open_gate(limits, clock, stopping) as gate,
-        open_client(endpoint, None, limits, Retries(), gate, clock, stopping) as client,
+        open_client(endpoint, None, limits, Retries(), gate) as client,
     ):
         return await asyncio.gather(*(client.send(request) for request in requests))
 

@@ -331,7 +331,7 @@ async def test_five_hundred_requests_two_hundred_at_once_leave_nothing_behind():
         endpoint = Endpoint("m", server.base_url)
         async with (
             open_gate(limits, clock, stopping) as gate,
-            open_client(endpoint, KEY, limits, retries, gate, clock, stopping) as whole_client,
+            open_client(endpoint, KEY, limits, retries, gate) as whole_client,
         ):
             sent = (whole_client.send(a_request(f"question {n}")) for n in range(500))
             answers = await asyncio.gather(*sent)

@@ -13,7 +13,7 @@ from evalkit.types import Usage
 def throttled(client, clock=None, stopping=None, **limits):
     clock, stopping = clock or FakeClock(), stopping or asyncio.Event()
     gate = Gate(Limiter(**{"concurrency": 2, **limits}), clock, stopping)
-    return ThrottledClient(client, gate, clock), gate
+    return ThrottledClient(client, gate), gate
 
 
 def refusal(**fields):
