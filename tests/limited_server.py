@@ -21,17 +21,22 @@ from typing import Any
 from limited_api import LimitedApi
 
 BYTES_PER_TOKEN = 4.0
+OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
 REFUSAL = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
 
 
 @dataclass
 class Served:
     """What is served. ``output_tokens``: shortest and longest answer, evenly on a log scale;
-    ``begin_s``: from a request to the first event of its answer, ``latency_s`` to its end."""
+    ``begin_s``: from a request to the first event of its answer, ``latency_s`` to its end. ``cut``
+    is the share of answers whose connection ends before they do, though they are generated whole;
+    ``overloaded`` the share of 529s."""
 
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency_s: float = 0.1
     begin_s: float = 0.0
+    cut: float = 0.0
+    overloaded: float = 0.0
     output_tokens: tuple[int, int] = (50, 50)
     apis: dict[str, LimitedApi] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -52,6 +57,10 @@ class Served:
         given = max(1, round(size / BYTES_PER_TOKEN))
         seen = {"at_s": now_s, "model": body["model"], "body": body, "status": 200}
         self.log.append(seen)
+        if self.chance.random() < self.overloaded:
+            seen["status"] = 529
+            await send(writer, 529, {}, json.dumps(OVERLOADED).encode())
+            return
         refused = api.arrive(given, now_s)
         if refused is not None:
             seen["status"] = 429
@@ -93,6 +102,8 @@ class Served:
         await chunk(writer, start)
         await asyncio.sleep(rest_s)
         api.finish(usage["output_tokens"], self.now_s())
+        if self.chance.random() < self.cut:
+            raise ConnectionError("cut")
         await chunk(writer, b"".join(others))
         await chunk(writer, b"")
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +79,24 @@ def simulated_server(*args: str | Path) -> Iterator[RunningServer]:
                 yield server
             finally:
                 server.stop()
+
+
+@contextmanager
+def limited_server(**served: Any) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
+    """The server of ``limited_server.py``: its URL, and a function that gets its log."""
+    command = [sys.executable, str(Path(__file__).with_name("limited_server.py"))]
+    process = subprocess.Popen([*command, json.dumps(served)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        url = process.stdout.readline().removeprefix(_READY).strip()
+
+    def log() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{url}/log", timeout=10) as response:
+            found: list[dict[str, Any]] = json.load(response)
+        return found
+
+    try:
+        yield url, log
+    finally:
+        process.terminate()
+        process.wait(timeout=_STOP_S)

@@ -1,8 +1,8 @@
 """How many requests may be in flight: a number, or found out on the way as TCP does it.
 
-Doubled each round of answers until something gives, then grown by one a round, both only while
-somebody waits for a place; cut when the server refuses or slows down, and not again before the
-answers to what was sent before the cut are in.
+Doubled with each round of answers that begin until something gives, then grown by one with each
+round that ends, both only while somebody waits for a place; cut when the server refuses or slows
+down, and not again before the answers to what was sent before the cut are in.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Slowness:
 
 
 class Concurrency:
-    """``fixed`` None means to find out; until the first answer no more than a few go."""
+    """``fixed`` None means to find out; until the first answer begins only a few go."""
 
     def __init__(self, fixed: int | None) -> None:
         self._fixed = fixed
@@ -82,14 +82,17 @@ class Concurrency:
         """Somebody waits for a place."""
         self._is_wanted = True
 
+    def begun(self) -> None:
+        """An answer has begun: its request was accepted."""
+        self._has_answer = True
+        if self._is_starting and self._is_wanted:
+            self._limit = min(self._limit + 1, MOST_CONCURRENCY)
+
     def answered(self, now_s: float, service_s: float, slowness: float = 1.0) -> None:
         """An answer came after ``service_s``, in a time that is ``slowness`` times the best."""
-        self._has_answer = True
         self._service_s += 0.1 * (service_s - self._service_s)
         if slowness > _SLOW_DOWN:
             self._is_starting = False
-        if self._is_starting and self._is_wanted:
-            self._limit = min(self._limit + 1, MOST_CONCURRENCY)
         self._answers += 1
         if self._answers < self._round:
             return

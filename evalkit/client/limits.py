@@ -100,6 +100,10 @@ class Limiter:
         self._output.take(output_tokens, now_s)
         self._tokens.take(input_tokens + output_tokens, now_s)
 
+    def begun(self) -> None:
+        """An answer has begun; what its headers tell is observed already."""
+        self.concurrency.begun()
+
     def answered(
         self, variant: str, service_s: float, output_tokens: int | None, now_s: float
     ) -> None:

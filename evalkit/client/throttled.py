@@ -65,6 +65,11 @@ class Gate:
             self.limiter.enter(charge, now_s)
         return wait_s
 
+    def begun(self) -> None:
+        """An answer has begun, so there may be more places."""
+        self.limiter.begun()
+        self._changed.set()
+
     def leave(self) -> None:
         """Give the place back."""
         self.limiter.leave()
@@ -114,8 +119,20 @@ class ThrottledClient:
             )
         )
         start_s = self._clock.now_s()
+
+        has_begun = False
+
+        def begin() -> None:
+            nonlocal has_begun
+            has_begun = True
+            self._gate.begun()
+            if on_start is not None:
+                on_start()
+
         try:
-            response = await self._client.send(request, on_start)
+            response = await self._client.send(request, begin)
+            if not has_begun:
+                begin()
             self._settle(request, response, charge, start_s)
             return response
         except ApiError as error:

@@ -47,7 +47,12 @@ class Wire:
             error = parse_error(429, headers, REFUSAL, self.clock.utc())
             error.elapsed_s = self.clock.now_s() - start_s
             raise error
-        await asyncio.sleep(self.latency_s(request))
+        latency_s = self.latency_s(request)
+        await asyncio.sleep(0.3 * latency_s)
+        self._observe(self.api.headers(self.clock.now_s()))
+        if on_start is not None:
+            on_start()
+        await asyncio.sleep(0.7 * latency_s)
         self.api.finish(answered, self.clock.now_s())
         self._observe(self.api.headers(self.clock.now_s()))
         usage = Usage(input_tokens=given, output_tokens=answered)

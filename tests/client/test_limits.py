@@ -73,6 +73,7 @@ def rounds(concurrency, count, service_s=0.1, slowness=1.0, *, is_full=True, sta
         if is_full:
             concurrency.wanted()
         for _ in range(concurrency.limit):
+            concurrency.begun()
             concurrency.answered(now, service_s, slowness)
         now += service_s
     return now
@@ -82,6 +83,7 @@ def begun():
     """One that has had its first answers."""
     concurrency = Concurrency(None)
     for _ in range(FIRST_CONCURRENCY):
+        concurrency.begun()
         concurrency.answered(0.0, 0.1)
     return concurrency
 
@@ -89,7 +91,7 @@ def begun():
 def test_a_fixed_number_is_used_after_the_first_answer():
     concurrency = Concurrency(64)
     assert concurrency.limit == BEFORE_AN_ANSWER
-    concurrency.answered(0.0, 0.1)
+    concurrency.begun()
     assert concurrency.limit == 64
     concurrency.refused(1.0)
     assert concurrency.limit == 64
@@ -111,8 +113,19 @@ def test_answers_that_come_all_at_once_count_as_those_that_come_one_by_one():
     concurrency = begun()
     concurrency.wanted()
     for _ in range(8):
+        concurrency.begun()
+    for _ in range(8):
         concurrency.answered(1.0, 0.1)
-    assert concurrency.limit >= 15
+    assert concurrency.limit == 16
+
+
+def test_answers_that_take_long_hold_up_no_growth_once_they_begin():
+    concurrency = begun()
+    for _ in range(5):
+        concurrency.wanted()
+        for _ in range(concurrency.limit):
+            concurrency.begun()
+    assert concurrency.limit == MOST_CONCURRENCY
 
 
 def test_it_grows_only_while_somebody_waits_for_a_place():
@@ -238,7 +251,7 @@ def use(limiter: Limiter, charge: Charge, actual: int, seconds: float) -> float:
 def test_a_limit_is_used_to_the_full_when_the_guess_is_wrong():
     for guess in (10.0, 100.0, 1000.0):
         limiter = Limiter(concurrency=10, output_tokens_per_minute=6000)
-        limiter.concurrency.answered(0.0, 0.1)
+        limiter.begun()
         used = use(limiter, Charge(0, guess), 100, 60.0)
         assert 0.95 * 6000 <= used <= 1.06 * 6000
 
@@ -246,7 +259,7 @@ def test_a_limit_is_used_to_the_full_when_the_guess_is_wrong():
 def test_a_limit_is_used_to_the_full_when_answers_vary_tenfold():
     chance = random.Random(1)
     limiter = Limiter(concurrency=10, output_tokens_per_minute=60_000)
-    limiter.concurrency.answered(0.0, 0.1)
+    limiter.begun()
     forecast, now, used = Forecast(), 0.0, 0
     while now < 60.0:
         charge = forecast.charge("v", 100, 4096)
