@@ -11,8 +11,11 @@ from evalkit.cli.options import option, options
 
 
 @click.command(name="schema", context_settings={"help_option_names": ["-h", "--help"]})
-@options(option("--out", type=click.Path(path_type=Path), help="Write it to this file."))
-def command(out: Path | None) -> int:
+@options(
+    option("--out", type=click.Path(path_type=Path), help="Write it to this file."),
+    option("--report", "of_report", is_flag=True, help="That of report.json instead."),
+)
+def command(out: Path | None, of_report: bool) -> int:
     """Print the JSON schema of suite files, so that editors complete and check them.
 
     Editors with a YAML language server follow a first line such as
@@ -21,9 +24,11 @@ def command(out: Path | None) -> int:
     \b
     Example: evalkit schema --out suite.schema.json
     """
+    from evalkit.report.json_schema import report_schema
     from evalkit.suite.json_schema import suite_schema
 
-    text = json.dumps(suite_schema(), indent=2, ensure_ascii=False)
+    schema = report_schema() if of_report else suite_schema()
+    text = json.dumps(schema, indent=2, ensure_ascii=False)
     if out is None:
         click.echo(text)
     else:

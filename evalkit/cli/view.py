@@ -24,20 +24,20 @@ def command(run: str, port: int, is_opened: bool, runs: Path) -> int:
     \b
     Example: evalkit view latest --open
     """
+    import webbrowser
+
     from evalkit.pipeline.browsing import StoredCases
     from evalkit.pipeline.viewing import ViewServer
     from evalkit.store.runs import find_run
 
     cases = StoredCases(find_run(run, runs))
     with ViewServer(cases, port) as server:
-        click.echo(server.url)
-        click.echo("Ctrl-C ends it.", err=True)
-        cases.read_on()
-        if is_opened:
-            import webbrowser
-
-            webbrowser.open(server.url)
         try:
+            cases.read_on()
+            click.echo(server.url)
+            click.echo("Ctrl-C ends it.", err=True)
+            if is_opened:
+                webbrowser.open(server.url)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)

@@ -21,6 +21,7 @@ from typing import Any
 from evalkit.report.report import Report
 
 FORMAT = 2
+LEFT_OUT = ("examples", "selection")
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\x7f": "\\u007f"})
 
@@ -28,8 +29,7 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\x7f"
 def render(report: Report) -> str:
     """The document, ended by a line feed: ``format``, then the fields of the report by name."""
     told = plain(dataclasses.replace(report, examples=()))
-    left_out = ("examples", "selection")
-    document = {name: value for name, value in told.items() if name not in left_out}
+    document = {name: value for name, value in told.items() if name not in LEFT_OUT}
     document = {"format": FORMAT, **document}
     text = json.dumps(document, ensure_ascii=True, allow_nan=False, indent=1)
     return text.translate(_ESCAPES) + "\n"

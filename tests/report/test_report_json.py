@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import jsonschema
 import orjson
-from report_builders import HOSTILE, World, hostile_report, report
+import pytest
+from report_builders import GATE, HOSTILE, World, a_timeline, hostile_report, report
 
 from evalkit.report import json as report_json
+from evalkit.report.json_schema import report_schema
 from evalkit.report.report import Report
 
 
@@ -60,3 +64,23 @@ def test_hostile_text_survives_and_cannot_act() -> None:
 def test_the_same_report_is_the_same_document() -> None:
     world = World(p_failed=0.1)
     assert report_json.render(report(world)) == report_json.render(report(world))
+
+
+@pytest.mark.parametrize(
+    "world", [World(price=1e-5, p_failed=0.1), World(scorers=()), World(p_failed=1.0)]
+)
+def test_the_published_schema_fits_every_document(world: World) -> None:
+    shown = replace(report(world), sections=(GATE,), timelines=(a_timeline("plain/local/off"),))
+    validator = jsonschema.Draft202012Validator(report_schema())
+    validator.check_schema(report_schema())
+    document = json.loads(report_json.render(shown))
+    validator.validate(document)
+    del document["details"]["flips"]
+    with pytest.raises(jsonschema.ValidationError, match="'flips' is a required property"):
+        validator.validate(document)
+
+
+def test_every_part_of_the_schema_is_described() -> None:
+    schema = report_schema()
+    assert {"Analysis", "Comparison", "Estimate", "Flips", "TimelinePoint"} <= set(schema["$defs"])
+    assert all(len(one["description"]) > 10 for one in schema["$defs"].values())

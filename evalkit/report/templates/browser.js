@@ -440,6 +440,10 @@
   });
   $("filter").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", recall);
+  addEventListener("unhandledrejection", (event) => { // evalkit view has ended, or the run is damaged
+    count.textContent = `Not to be had: ${event.reason?.message ?? "no answer"}`;
+    event.preventDefault();
+  });
   addEventListener("resize", schedule);
 
   fill($("tag"), [[-1, "every tag"], ...meta.tags.map((tag, at) => [at, tag])]);
