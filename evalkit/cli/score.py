@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,7 @@ from evalkit.cli.options import (
     cost_option,
     env_file_option,
     environment,
+    json_option,
     judges_option,
     option,
     options,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     env_file_option,
     progress_option,
     quiet_option,
+    json_option,
 )
 def command(
     run: str,
@@ -54,6 +57,7 @@ def command(
     env_file: Path | None,
     progress: str | None,
     quiet: bool,
+    as_json: bool,
 ) -> int:
     """Grade the stored answers of a RUN (default: the latest) again.
 
@@ -90,22 +94,26 @@ def command(
             judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))
 
     names = rescore_run(folder, loaded.suite if loaded else None, None if no_judges else ask)
-    for name in names:
-        _tell_scores(folder, name)
+    told = [_scores(folder, name) for name in names]
+    if as_json:
+        click.echo(json.dumps({"run": str(folder.path), "scores": told}))
+    for one in told if not as_json else ():
+        click.echo(f"{one['scorer']}: {one['graded']} of {one['answers']} answers graded")
     tell_judges(folder)
-    for one in judged:
-        if one.stopped and one.missing:
-            click.secho(f"Stopped: {one.stopped.message}", fg="yellow", err=True)
-            if one.stopped.hint:
-                say(f"  {one.stopped.hint}")
+    for asked in judged:
+        if asked.stopped and asked.missing:
+            click.secho(f"Stopped: {asked.stopped.message}", fg="yellow", err=True)
+            if asked.stopped.hint:
+                say(f"  {asked.stopped.hint}")
             say(f"Next:   evalkit score {folder.path}")
-            return one.stopped.exit_code
+            return asked.stopped.exit_code
     click.echo(f"evalkit compare {folder.path}", err=True)
     return 0
 
 
-def _tell_scores(folder: RunFolder, name: str) -> None:
+def _scores(folder: RunFolder, name: str) -> dict[str, Any]:
+    """How many of a run's answers a scorer has graded."""
     table = folder.scores(name, ["value"])
     rows = table.num_rows if table is not None else 0
     graded = rows - table["value"].null_count if table is not None else 0
-    click.echo(f"{name}: {graded} of {rows} answers graded")
+    return {"scorer": name, "answers": rows, "graded": graded}

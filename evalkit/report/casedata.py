@@ -36,6 +36,7 @@ OUTCOMES: Mapping[OutcomeClass, tuple[str, str]] = {
 """The sign and the words of each outcome."""
 NO_OUTCOME = 255
 QUESTION_CHARS = 160
+EXTRACTED_CHARS = 120
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -174,7 +175,7 @@ def _facts(answer: Answer) -> Iterator[str]:
     if answer.stop_reason:
         yield fmt.name(answer.stop_reason)
     if answer.input_tokens is not None:
-        yield f"{fmt.tokens(answer.input_tokens)} tokens in"
+        yield f"{fmt.tokens(answer.input_tokens)} token{'s' * (answer.input_tokens != 1)} in"
     if answer.output_tokens is not None:
         yield f"{fmt.tokens(answer.output_tokens)} out"
     if answer.thinking_tokens is not None:
@@ -205,7 +206,7 @@ def _grade_data(grade: Grade, scorers: Sequence[str]) -> list[Any]:
     return [
         scorers.index(grade.scorer),
         value,
-        _neutral(grade.extracted),
+        None if grade.extracted is None else fmt.one_line(grade.extracted[:EXTRACTED_CHARS]),
         _neutral(grade.reason),
     ]
 

@@ -41,7 +41,7 @@ from evalkit.stats.estimates import Estimate
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SCRIPTS = ("sources.js", "words.js", "browser.js")
+SCRIPTS = ("parts.js", "sources.js", "words.js", "case.js", "browser.js")
 MAX_TAGS = 40
 _CHARTS: Mapping[str, Callable[..., str]] = {
     "thinking_curves": thinking_curves,

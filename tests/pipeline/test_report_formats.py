@@ -14,7 +14,8 @@ from stored_runs import a_run
 from evalkit.cli.main import cli
 
 RESULTS = (
-    *("run", "resume", "plan", "estimate", "doctor", "compare", "report"),
+    *("run", "resume", "plan", "estimate", "doctor", "score", "compare", "report"),
+    *("gate", "regress"),
     *("status", "list", "show", "import"),
 )
 GRADES = {"off": [1.0, 0.0] * 8, 1024: [1.0] * 15 + [None]}
@@ -93,6 +94,8 @@ def test_every_command_that_prints_results_has_format_json(typed) -> None:
     assert typed("list", "--format", "json").stdout == typed("list", "--json").stdout
     assert json.loads(typed("show", "--case", "c1", "--format", "json").stdout)["case"] == "c1"
     assert json.loads(typed("status", "--format", "json").stdout)["status"] == "complete"
+    scored = json.loads(typed("score", "--format", "json").stdout)["scores"]
+    assert scored == [{"scorer": "number", "answers": 32, "graded": 31}]
     assert typed("list", "--format", "terminal").stdout == typed("list").stdout
     for name in RESULTS:
         command = cli.get_command(None, name)  # type: ignore[arg-type]
