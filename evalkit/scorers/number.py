@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from evalkit.scorers.numerals import NUMBER, plain, value_of
 from evalkit.types import Case, Response, Score
 
-# A sign counts only where it cannot be a minus or a hyphen: not after a digit, letter or bracket.
-# Separators count only where they stand between groups of three.
-_UNSIGNED = r"(?:\d{1,3}(?:[,_'’\u00a0\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-_NUMBER = re.compile(
-    r"(?<![\w.)\]/])(?P<sign>[-−+]?)\s?[$€£¥₹]?\s?"
-    rf"(?:(?P<whole>\d+)[ ](?=\d+/\d))?(?P<digits>{_UNSIGNED})(?![\d.]*/\d+/)"
-    rf"(?:/(?P<below>{_UNSIGNED})(?!/))?"
-    r"(?P<exponent>[eE][-+]?\d{1,3}(?!\w)|\s?(?:[x×*]|\\times|\\cdot)\s?10\s?\^\s?"
-    r"\{?\s?[-−+]?\d{1,3}\}?)?"
-    r"(?:\s?(?P<scale>thousand|million|billion|trillion)\b)?(?P<percent>\s?%)?",
+_HASHES = re.compile(r"####\s*(?P<marked>[^\n]+)")
+_BOXED = re.compile(
+    r"\\f?box(?:ed)?\s*\{(?P<marked>(?:[^{}]++|\{[^{}]*\}|\{(?:[^{}]++|\{[^{}]*\})*\})+)\}"
+)
+# Only a number that follows at once: "the answer is what we get from 3 and 4" marks none.
+_ANSWER = re.compile(
+    r"\banswer\b[*_\"' ]*(?:\([^()\n]{0,40}\))?\s*"
+    r"(?:(?:is|was|would be|will be|should be|must be|equals|[:=])[\s*_]*)+"
+    r"(?:(?:therefore|thus|so|approximately|about|around|exactly|roughly|equal to|simply|just|now"
+    r"|\\approx|[≈~]|[A-Za-z] ?=)[\s:]*)*[\s*_`(\[\\]*",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"####\s*(?P<marked>[^\n]+)")
-_BOXED = re.compile(r"\\boxed\s*\{(?P<marked>(?:[^{}]|\{[^{}]*\}|\{(?:[^{}]|\{[^{}]*\})*\})+)\}")
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*(-?[\d.,]+)\s*\}\s*\{\s*([\d.,]+)\s*\}")
-_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_EXPONENT = re.compile(r"[-−+]?\d{1,3}\}?$")
+# What may stand between the first number of a calculation and the sign before its result.
+_CALCULATION = re.compile(r"\s*|[^,;()]*[-+*/×÷·\\][^,;()]*")
+_OF_A_LOSS = re.compile(r"\(\s*(?:[$€£¥₹] ?\d[\d,.']*|\d{1,3}(?:[,']\d{3})+(?:\.\d+)?)\s*\)\.?")
 
 
 def find_number(
@@ -32,59 +31,50 @@ def find_number(
 ) -> Decimal | None:
     r"""The number a text gives as its answer.
 
-    After the last ``####`` or inside the last ``\boxed{…}`` if there is one, else the last number
-    of the text. Reads separators of thousands, currency signs, fractions (``3/4``, ``1 1/2``,
-    ``\frac{3}{4}``), powers of ten (``2e3``, ``2 x 10^3``) and words (``2 million``).
-    ``percent_as_share`` reads 12% as 0.12; ``decimal_comma`` reads 1.234,5 as 1234.5. None when
-    there is no number.
+    After the last ``####``, else inside the last ``\boxed{…}``, else right after "the answer is"
+    (or ``Answer:``), else the last number of the text. Where a mark is followed by a calculation,
+    what it comes to. Reads separators of thousands, currency signs, fractions (``3/4``, ``1 1/2``,
+    ``½``, ``\frac{3}{4}``), powers (``2e3``, ``2 x 10^3``, ``10⁻³``) and words (``2 million``).
+    An amount that stands alone in brackets, ``($1,200)``, is a loss. ``percent_as_share`` reads
+    12% as 0.12; ``decimal_comma`` reads 1.234,5 as 1234.5. None when there is no number.
     """
-    if "\\" in text or "{," in text:
-        text = _without_latex(text)
+    text = plain(text)
     if decimal_comma:
         text = text.translate({ord(","): ".", ord("."): ","})
-    for pattern, mark in ((_MARKED, "####"), (_BOXED, "\\boxed")):
-        marked = [match["marked"] for match in pattern.finditer(text)] if mark in text else []
-        if marked and (number := _read(marked[-1], percent_as_share, first=True)) is not None:
-            return number
-    return _read(text, percent_as_share, first=False)
-
-
-def _without_latex(text: str) -> str:
-    text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%")
-    text = text.replace("\\!", "").replace("\\,", " ")
-    return _FRACTION.sub(r" \1/\2", text)
-
-
-def _read(text: str, percent_as_share: bool, *, first: bool) -> Decimal | None:
-    matches = list(_NUMBER.finditer(text))
-    for match in matches if first else reversed(matches):
-        number = _value(match, percent_as_share)
+    for marked in _marked(text):
+        if (match := _result(marked)) is not None:
+            number = value_of(match, percent_as_share=percent_as_share)
+            if number is not None:
+                return -number if _OF_A_LOSS.fullmatch(marked.strip()) else number
+    for match in reversed(list(NUMBER.finditer(text))):
+        number = value_of(match, percent_as_share=percent_as_share)
         if number is not None:
-            return number
+            return -number if _OF_A_LOSS.fullmatch(text.strip()) else number
     return None
 
 
-def _value(match: re.Match[str], percent_as_share: bool) -> Decimal | None:
-    try:
-        number = _decimal(match["digits"])
-        if match["below"]:
-            number /= _decimal(match["below"])
-        if match["whole"]:
-            number += Decimal(match["whole"])
-        if exponent := match["exponent"]:
-            power = _EXPONENT.search(exponent)
-            number = number.scaleb(int(power[0].rstrip("}").replace("−", "-")) if power else 0)
-        if scale := match["scale"]:
-            number = number.scaleb(_SCALES[scale.casefold()])
-    except (InvalidOperation, ZeroDivisionError):
+def _marked(text: str) -> list[str]:
+    """The parts that are marked as the answer, the surest first."""
+    found = []
+    for pattern, mark in ((_HASHES, "####"), (_BOXED, "box")):
+        parts = [match["marked"] for match in pattern.finditer(text)] if mark in text else []
+        found += parts[-1:]
+    for answer in reversed(list(_ANSWER.finditer(text))):
+        if NUMBER.match(text, answer.end()):
+            return [*found, text[answer.end() :].partition("\n")[0]]
+    return found
+
+
+def _result(marked: str) -> re.Match[str] | None:
+    """The first number of a marked part, or what the calculation that begins with it comes to."""
+    marked = re.sub(r"(?<=\d) / (?=\d)", "/", marked)
+    first = NUMBER.search(marked)
+    if first is None:
         return None
-    if percent_as_share and match["percent"]:
-        number = number.scaleb(-2)
-    return -number if match["sign"] in ("-", "−") and match["sign"] else number
-
-
-def _decimal(digits: str) -> Decimal:
-    return Decimal(re.sub(r"[^\d.]", "", digits))
+    before, equals, result = marked.rpartition("=")
+    if equals and _CALCULATION.fullmatch(before, min(first.end(), len(before))):
+        return NUMBER.search(result) or first
+    return first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
