@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from evalkit.scorers.numerals import NUMBER, plain, value_of
 from evalkit.types import Case, Response, Score
 
-_HASHES = re.compile(r"####\s*(?P<marked>[^\n]+)")
-_BOXED = re.compile(
-    r"\\f?box(?:ed)?\s*\{(?P<marked>(?:[^{}]++|\{[^{}]*\}|\{(?:[^{}]++|\{[^{}]*\})*\})+)\}"
-)
+_BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
 # Only a number that follows at once: "the answer is what we get from 3 and 4" marks none.
 _ANSWER = re.compile(
     r"\banswer\b[*_\"' ]*(?:\([^()\n]{0,40}\))?\s*"
@@ -23,7 +21,49 @@ _ANSWER = re.compile(
 )
 # What may stand between the first number of a calculation and the sign before its result.
 _CALCULATION = re.compile(r"\s*|[^,;()]*[-+*/×÷·\\][^,;()]*")
-_OF_A_LOSS = re.compile(r"\(\s*(?:[$€£¥₹] ?\d[\d,.']*|\d{1,3}(?:[,']\d{3})+(?:\.\d+)?)\s*\)\.?")
+_LOSS = re.compile(r"\(\s*(?:[$€£¥₹] ?\d[\d,.']*|\d{1,3}(?:[,']\d{3})+(?:\.\d+)?)\s*\)\.?")
+_HEADING = re.compile(r"\d+[.):]\s+\S")
+_ANY_DIGIT = re.compile(r"[\d¼-¾⅐-⅞]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How numbers are read: 12% as 0.12, 1.234,5 as 1234.5."""
+
+    percent_as_share: bool = False
+    decimal_comma: bool = False
+
+    def first(self, text: str) -> Decimal | None:
+        """The first number of a text, or what the calculation that begins with it comes to."""
+        text = re.sub(r"(?<=\d) / (?=\d)", "/", self._plain(text))
+        found = NUMBER.search(text)
+        if found is None:
+            return None
+        before, equals, result = text.rpartition("=")
+        if equals and _CALCULATION.fullmatch(before, min(found.end(), len(before))):
+            found = NUMBER.search(result) or found
+        return self._value(found, text)
+
+    def last(self, text: str) -> Decimal | None:
+        """The last number of a text."""
+        text = self._plain(text)
+        values = (self._value(found, text) for found in reversed(list(NUMBER.finditer(text))))
+        return next((value for value in values if value is not None), None)
+
+    def begins(self, text: str) -> bool:
+        """Whether a text begins with a number."""
+        return NUMBER.match(self._plain(text)) is not None
+
+    def _plain(self, text: str) -> str:
+        text = plain(text)
+        return text.translate(_SWAPPED) if self.decimal_comma else text
+
+    def _value(self, found: re.Match[str], text: str) -> Decimal | None:
+        value = value_of(found, percent_as_share=self.percent_as_share)
+        return -value if value is not None and _LOSS.fullmatch(text.strip()) else value
+
+
+_SWAPPED = {ord(","): ".", ord("."): ","}
 
 
 def find_number(
@@ -38,43 +78,45 @@ def find_number(
     An amount that stands alone in brackets, ``($1,200)``, is a loss. ``percent_as_share`` reads
     12% as 0.12; ``decimal_comma`` reads 1.234,5 as 1234.5. None when there is no number.
     """
-    text = plain(text)
-    if decimal_comma:
-        text = text.translate({ord(","): ".", ord("."): ","})
-    for marked in _marked(text):
-        if (match := _result(marked)) is not None:
-            number = value_of(match, percent_as_share=percent_as_share)
-            if number is not None:
-                return -number if _OF_A_LOSS.fullmatch(marked.strip()) else number
-    for match in reversed(list(NUMBER.finditer(text))):
-        number = value_of(match, percent_as_share=percent_as_share)
-        if number is not None:
-            return -number if _OF_A_LOSS.fullmatch(text.strip()) else number
+    reading = Reading(percent_as_share, decimal_comma)
+    for marked in _marked(text, reading):
+        if (number := reading.first(marked)) is not None:
+            return number
+    for line in reversed(text.splitlines()):
+        if _ANY_DIGIT.search(line) and (number := reading.last(line)) is not None:
+            return number
     return None
 
 
-def _marked(text: str) -> list[str]:
+def _marked(text: str, reading: Reading) -> Iterator[str]:
     """The parts that are marked as the answer, the surest first."""
-    found = []
-    for pattern, mark in ((_HASHES, "####"), (_BOXED, "box")):
-        parts = [match["marked"] for match in pattern.finditer(text)] if mark in text else []
-        found += parts[-1:]
-    for answer in reversed(list(_ANSWER.finditer(text))):
-        if NUMBER.match(text, answer.end()):
-            return [*found, text[answer.end() :].partition("\n")[0]]
-    return found
+    if "####" in text:
+        rest = text[text.rindex("####") :].lstrip("# *_`\\").partition("\n")[0]
+        if reading.begins(rest.lstrip("(")) and not _HEADING.match(rest):
+            yield rest
+    if "box" in text:
+        yield from list(_boxes(text))[-1:]
+    if "nswer" in text or "NSWER" in text:
+        for answer in reversed(list(_ANSWER.finditer(text))):
+            rest = text[answer.end() :].partition("\n")[0]
+            if reading.begins(rest):
+                yield rest
+                return
 
 
-def _result(marked: str) -> re.Match[str] | None:
-    """The first number of a marked part, or what the calculation that begins with it comes to."""
-    marked = re.sub(r"(?<=\d) / (?=\d)", "/", marked)
-    first = NUMBER.search(marked)
-    if first is None:
-        return None
-    before, equals, result = marked.rpartition("=")
-    if equals and _CALCULATION.fullmatch(before, min(first.end(), len(before))):
-        return NUMBER.search(result) or first
-    return first
+def _boxes(text: str) -> Iterator[str]:
+    """What is in each outermost box, of those that are closed."""
+    place = 0
+    while (box := _BOX.search(text, place)) is not None:
+        depth, place = 1, box.end()
+        for brace in re.compile(r"[{}]").finditer(text, place):
+            depth += 1 if brace[0] == "{" else -1
+            if depth == 0:
+                yield text[place : brace.start()]
+                place = brace.end()
+                break
+        else:
+            return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

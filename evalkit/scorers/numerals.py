@@ -85,7 +85,9 @@ def plain(text: str) -> str:
     if "__" in text:
         text = _BOLD.sub(r"\1", text)
     text = _NO_NUMBER.sub("", text)
-    return _LOOSE_SIGN.sub(r"\1-", _WORDED_SIGN.sub("-", text))
+    if "- " in text:
+        text = _LOOSE_SIGN.sub(r"\1-", text)
+    return _WORDED_SIGN.sub("-", text) if "s " in text or "e " in text else text
 
 
 def _without_latex(text: str) -> str:

@@ -7,6 +7,11 @@ import pytest
 from evalkit.scorers.number import find_number
 
 FORMS = [
+    ("#### 3. Conclusion\nThe total is 42", "42"),
+    ("#### Step 2\nSo 6 × 7 is 42.", "42"),
+    ("#### **42**", "42"),
+    ("#### Answer: 42 of 50", "42"),
+    ("####\n42", "42"),
     ("1 234 567 people", "1234567"),
     ("12 000 EUR", "12000"),
     ("1'234.50 CHF", "1234.50"),
