@@ -41,9 +41,10 @@ def analyse(trials: Trials, options: Options) -> Analysis:
     lead = scored[leading] if leading is not None else None
     evidence = gather(trials, lead.graded, lead.cases, chosen) if lead else []
     comparisons = compare(trials, leading, evidence, options) if leading else ()
-    if lead is not None and trials.labels is not None:
+    labels = trials.labels_of.get(leading or "", trials.labels)
+    if lead is not None and labels is not None:
         comparisons = tuple(
-            replace(one, corrected=corrected_difference(trials, lead.cases, match, options))
+            replace(one, corrected=corrected_difference(trials, lead.cases, labels, match, options))
             for one, match in zip(comparisons, chosen, strict=True)
         )
     return Analysis(

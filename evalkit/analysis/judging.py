@@ -22,7 +22,7 @@ from evalkit.stats.agreement import (
 )
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate
-from evalkit.stats.labels import bounded_difference, bounded_mean, corrected_mean
+from evalkit.stats.labels import Corrected, bounded_difference, bounded_mean, corrected_mean
 
 PASS = 0.5
 """From this grade on, human's or judge's, an answer counts as good in agreement."""
@@ -42,8 +42,7 @@ def judge_checks(
             continue
         says, is_so = ((one[both] >= PASS).astype(np.int64) for one in (judge, human))
         seed = options.seed ^ zlib.crc32(f"judge:{variant.key}".encode())
-        rest = judge[~np.isnan(judge) & np.isnan(human)]
-        corrected = corrected_mean(human[both], judge[both], rest, confidence=options.confidence)
+        corrected = _corrected(trials, human, judge, options)
         yield JudgeCheck(
             variant=variant.key,
             n_labels=int(both.sum()),
@@ -60,24 +59,33 @@ def judge_checks(
 
 
 def corrected_difference(
-    trials: Trials, scores: CaseScores, match: Match, options: Options
+    trials: Trials, scores: CaseScores, labels: FloatArray, match: Match, options: Options
 ) -> Estimate | None:
     """A comparison as humans would have had it, from labels of some answers of both variants.
 
     None without labels of both on enough cases. One label a case for every variant's answer tells
     no difference, so that there is none either.
     """
-    if trials.labels is None:
-        return None
     new, old = match.candidate, match.baseline
     judged = scores.mean[new] - scores.mean[old]
-    human = trials.labels[new] - trials.labels[old]
+    human = labels[new] - labels[old]
     both = ~np.isnan(judged) & ~np.isnan(human)
     if int(both.sum()) < MIN_UNITS or not human[both].any():
         return None
-    rest = judged[~np.isnan(judged) & np.isnan(human)]
-    return bounded_difference(
-        corrected_mean(human[both], judged[both], rest, confidence=options.confidence)
+    return bounded_difference(_corrected(trials, human, judged, options))
+
+
+def _corrected(trials: Trials, human: FloatArray, judge: FloatArray, options: Options) -> Corrected:
+    """PPI++ over cases (nan: no label, no grade), clusters respected."""
+    known = ~np.isnan(judge)
+    labelled, rest = known & ~np.isnan(human), known & np.isnan(human)
+    clusters = trials.cases.clusters
+    return corrected_mean(
+        human[labelled],
+        judge[labelled],
+        judge[rest],
+        confidence=options.confidence,
+        clusters=None if clusters is None else (clusters[labelled], clusters[rest]),
     )
 
 

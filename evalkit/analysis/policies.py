@@ -80,6 +80,8 @@ def _best_per_tag(sweep: Sweep) -> Policy | None:
     Judging a choice by the cases it was made on would flatter it.
     """
     tag_of, names = _main_tags(sweep)
+    if len(names) < 2:
+        return None
     scores = sweep.scored.cases.mean[list(sweep.rows)]
     costs = sweep.cost_usd[list(sweep.rows)]
     whole = np.asarray(~np.isnan(scores).any(axis=0), dtype=np.bool_)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from evalkit.stats.arrays import FloatArray
 from evalkit.stats.distributions import critical
 from evalkit.stats.estimates import Estimate, wilson, without_interval
+from evalkit.stats.jackknife import unit_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,12 @@ def corrected_mean(
     *,
     confidence: float = 0.95,
     weight: float | None = None,
+    clusters: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
 ) -> Corrected:
     """The mean that humans would have given, from ``human`` labels and a judge everywhere.
 
-    ``weight`` None chooses the one with the least variance. Not bounded to the scores' range by
+    ``weight`` None chooses the one with the least variance; ``clusters`` are those of the labelled
+    cases and of the rest, where cases are not independent. Not bounded to the scores' range by
     itself: see :func:`bounded_mean`.
     """
     n, rest = len(human), len(judge_on_rest)
@@ -46,10 +50,14 @@ def corrected_mean(
     if weight is None:
         weight = _best_weight(human, judge_on_labelled, judge_on_rest)
     error = human - weight * judge_on_labelled
-    value, variance = float(error.mean()), float(error.var()) / n
+    labelled, unlabelled = clusters or (None, None)
+    variance, units = _variance(error, labelled)
+    value = float(error.mean())
     if rest >= 2:
         value += weight * float(judge_on_rest.mean())
-        variance += weight**2 * float(judge_on_rest.var()) / rest
+        variance += weight**2 * _variance(judge_on_rest, unlabelled)[0]
+    if units < 2:
+        return Corrected(without_interval(value, n, confidence), weight)
     reach = critical(confidence, None) * sqrt(variance)
     return Corrected(
         Estimate(
@@ -58,7 +66,7 @@ def corrected_mean(
             high=value + reach,
             se=sqrt(variance),
             n=n + rest,
-            units=n,
+            units=units,
             n_eff=None,
             confidence=confidence,
             method=f"PPI++ with {n:,} labels",
@@ -66,6 +74,14 @@ def corrected_mean(
         ),
         weight,
     )
+
+
+def _variance(values: FloatArray, clusters: npt.ArrayLike | None) -> tuple[float, int]:
+    """The variance of a mean and its independent units; that of the sample without clusters."""
+    if clusters is None:
+        return float(values.var()) / len(values), len(values)
+    mean = unit_mean(values, clusters)
+    return mean.variance or 0.0, mean.units
 
 
 def bounded_mean(corrected: Corrected) -> Estimate:

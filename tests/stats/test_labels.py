@@ -140,3 +140,19 @@ def test_corrected_differences_cover_and_stay_in_range() -> None:
         assert -1 <= one.low < one.high <= 1
         covered.append(one.low <= 0.1 <= one.high)
     assert np.mean(covered) >= 0.92
+
+
+def test_clusters_count_once() -> None:
+    rng = np.random.default_rng(8)
+    human, judge = judged(rng, 40)
+    _, rest = judged(rng, 200)
+    alone = bounded_mean(corrected_mean(human, judge, rest))
+    groups = (np.repeat(np.arange(40), 3), np.repeat(np.arange(40, 240), 3))
+    tripled = [np.repeat(one, 3) for one in (human, judge, rest)]
+    together = bounded_mean(corrected_mean(*tripled, clusters=groups))
+    assert together.units == 40
+    assert together.se == pytest.approx(alone.se, rel=0.03)
+    fooled = bounded_mean(corrected_mean(*tripled))
+    assert (fooled.se or 1) < 0.7 * (together.se or 0)
+    one = corrected_mean(human, judge, rest, clusters=(np.zeros(40), np.zeros(200)))
+    assert bounded_mean(one).low is None
