@@ -108,13 +108,20 @@ def case_scores(trials: Trials, graded: Graded) -> CaseScores:
     if reduction := trials.reductions.get(graded.scorer):
         reduced = reduce_samples(trials, graded.scorer, graded.score, reduction)
         return CaseScores(*reduced, samples=samples, within=np.full_like(within, np.nan))
+    mean = trials.case_means(graded.score)
+
+    def otherwise(score: FloatArray, differs: BoolArray) -> FloatArray:
+        return trials.case_means(score) if differs.any() else mean
+
     return CaseScores(
         samples=samples,
         within=within,
-        mean=trials.case_means(graded.score),
-        low=trials.case_means(np.where(missing, 0.0, graded.score)),
-        high=trials.case_means(np.where(missing, 1.0, graded.score)),
-        answered=trials.case_means(np.where(trials.is_model_error, np.nan, graded.score)),
+        mean=mean,
+        low=otherwise(np.where(missing, 0.0, graded.score), missing),
+        high=otherwise(np.where(missing, 1.0, graded.score), missing),
+        answered=otherwise(
+            np.where(trials.is_model_error, np.nan, graded.score), trials.is_model_error
+        ),
     )
 
 

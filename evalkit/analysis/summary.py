@@ -64,6 +64,7 @@ def _variant_summary(
     is_ours = trials.variant == row
     answered, failed = is_ours & trials.is_answered, is_ours & ~trials.is_answered
     cost = _cost(trials, is_ours)
+    p50, p95 = (_quantile_estimate(trials, answered, share, confidence) for share in (0.5, 0.95))
     return VariantSummary(
         variant=variant.key,
         prompt=variant.prompt,
@@ -79,16 +80,16 @@ def _variant_summary(
         },
         models_answered=tuple(sorted(_tally(trials.model_answered, answered))),
         cost_usd=cost,
-        elapsed_p50_s=_quantile(trials, "elapsed_s", answered, 0.5),
-        elapsed_p95_s=_quantile(trials, "elapsed_s", answered, 0.95),
+        elapsed_p50_s=p50.value if p50 else None,
+        elapsed_p95_s=p95.value if p95 else None,
         first_token_p50_s=_quantile(trials, "first_token_s", answered, 0.5),
         input_tokens_mean=_mean(trials.numbers["input_tokens"][answered]),
         output_tokens_mean=_mean(trials.numbers["output_tokens"][answered]),
         thinking_tokens_mean=_mean(trials.numbers["thinking_tokens"][answered]),
         thinking_chars_mean=_mean(trials.numbers["thinking_chars"][answered]),
         failures=_tally(trials.failure, failed),
-        elapsed_p50=_quantile_estimate(trials, answered, 0.5, confidence),
-        elapsed_p95=_quantile_estimate(trials, answered, 0.95, confidence),
+        elapsed_p50=p50,
+        elapsed_p95=p95,
         queued_p50_s=_quantile(trials, "queued_s", is_ours, 0.5),
         backoff_mean_s=_mean(trials.numbers["backoff_s"][is_ours]),
         cost_each=_amount(trials, "cost_usd", answered, confidence),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from evalkit.stats.arrays import FloatArray
 from evalkit.stats.distributions import normal_quantile, one_sided_p
 
-DRAWS = 9_999
+DRAWS = 39_999
 _CELLS = 4_000_000
 """So many numbers are resampled at a time."""
 
@@ -38,6 +38,8 @@ def bca_interval(
     numbers = np.asarray(values, dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError("a value is not a finite number")
+    if clusters is None:
+        numbers = np.sort(numbers)  # so that the order of rows decides nothing
     groups = _units(numbers, clusters)
     if len(groups) < 2:
         return None
@@ -103,11 +105,11 @@ def _drawn(
         picks = rng.integers(0, len(groups), size=(draws, len(groups)))
         found = [float(statistic(np.concatenate([groups[at] for at in pick]))) for pick in picks]
         return np.array(found)
-    ordered, step = np.sort(numbers), max(1, _CELLS // len(numbers))
+    step = max(1, _CELLS // len(numbers))
     sizes = [min(step, draws - start) for start in range(0, draws, step)]
     return np.concatenate(
         [
-            statistic(ordered[rng.integers(0, len(ordered), size=(size, len(ordered)))])
+            statistic(numbers[rng.integers(0, len(numbers), size=(size, len(numbers)))])
             for size in sizes
         ]
     )

@@ -67,8 +67,9 @@ def quantile_estimate(
             return _of_units(numbers, value, share, clusters, confidence)
     if n == 1:
         return without_interval(value, n, confidence)
-    ordered = np.sort(numbers)
     low, high = quantile_ranks(n, share, confidence)
+    places = [rank - 1 for rank in (low, high) if rank is not None]
+    ordered = np.partition(numbers, places) if places else numbers
     return Estimate(
         value=value,
         low=None if low is None else float(ordered[low - 1]),

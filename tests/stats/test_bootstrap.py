@@ -34,8 +34,9 @@ def test_spatial_data(seed: int) -> None:
 
 def test_the_seed_decides_and_the_order_does_not() -> None:
     found = bca_interval(SPATIAL, mean, seed=3)
+    assert found == bca_interval(SPATIAL, mean, seed=3)
     assert found == bca_interval(SPATIAL[::-1], mean, seed=3)
-    assert found != bca_interval(SPATIAL, mean, seed=4)
+    assert bca_interval(SPATIAL, variance, seed=3) != bca_interval(SPATIAL, variance, seed=4)
 
 
 def test_whole_clusters_are_drawn() -> None:
