@@ -46,16 +46,18 @@ def command(runs: Path, as_json: bool) -> int:
 
 def _row(folder: RunFolder) -> dict[str, Any]:
     """What is listed of a run; one that cannot be read does not hide the others."""
+    from evalkit.pipeline.remaining import known_totals
+
     try:
         manifest = folder.manifest()
     except StoreError as error:
         return {"run": str(folder.path), "status": "damaged", "told": error.message}
-    totals = manifest.totals
+    totals = known_totals(folder, manifest)
     return {
         "run": str(folder.path),
         "suite": manifest.name,
         "started_at": manifest.started_at,
-        "status": manifest.status,
+        "status": folder.standing(manifest),
         "planned": manifest.planned,
         "ok": totals.get("ok"),
         "failed": totals.get("failed"),

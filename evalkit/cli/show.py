@@ -58,7 +58,7 @@ def _run(folder: RunFolder) -> dict[str, Any]:
     return {
         "run": str(folder.path),
         "suite": manifest.name,
-        "status": manifest.status,
+        "status": folder.standing(manifest),
         "stopped_because": manifest.stopped_because,
         "started_at": manifest.started_at,
         "ended_at": manifest.ended_at,

@@ -29,6 +29,7 @@ def command(
     \b
     Example: evalkit status latest --concurrency 8
     """
+    from evalkit.pipeline.remaining import known_totals
     from evalkit.store.lock import holder
     from evalkit.store.runs import find_run
     from evalkit.store.status import read_status, write_control
@@ -46,10 +47,10 @@ def command(
     status = read_status(folder.path) if writer else None
     document: dict[str, Any] = {
         "run": str(folder.path),
-        "status": "running" if writer else manifest.status,
+        "status": "running" if writer else folder.standing(manifest),
         "writer": writer,
         "planned": manifest.planned,
-        "totals": dict(manifest.totals),
+        "totals": {} if writer else dict(known_totals(folder, manifest)),
         "live": status,
     }
     if as_json:

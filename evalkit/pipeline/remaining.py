@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from evalkit.errors import StoreError
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.trials import plan_trials
+from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
 from evalkit.types import Case, Trial
 
@@ -71,3 +73,13 @@ def count_totals(folder: RunFolder, planned: int) -> dict[str, Any]:
         "cached": cached,
         "cost_usd": cost,
     }
+
+
+def known_totals(folder: RunFolder, manifest: Manifest) -> Mapping[str, Any]:
+    """The totals of a run; counted now if it was killed, nothing where it cannot be read."""
+    if manifest.totals:
+        return manifest.totals
+    try:
+        return count_totals(folder, manifest.planned)
+    except StoreError:
+        return {}

@@ -17,7 +17,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from sys import getsizeof
@@ -67,6 +67,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = threading.Lock()
+        log = path.with_name(path.name + "-wal")
+        if not path.exists() and log.exists() and log.stat().st_size:
+            # SQLite would take the log for that of another database, and delete it.
+            raise _damaged(path, f"it is gone, though its log {log.name} is there")
         try:
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -85,7 +89,8 @@ class Journal:
         if not self._is_in_place():
             raise StoreError(
                 f"{self._path}: the run's folder was deleted or moved while the run went on",
-                "What was sealed before is where the folder is now; start again if it is gone.",
+                "What was stored before is where the folder is now (evalkit resume FOLDER); "
+                "start again if it is gone.",
             )
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -102,8 +107,10 @@ class Journal:
             return _read(self._database, self._path, after, limit)
 
     def close(self) -> None:
-        """Close the file; SQLite folds the write-ahead log in."""
+        """Close the file; SQLite folds the write-ahead log in, also while others still read."""
         with self._turn:
+            with suppress(sqlite3.Error):  # what cannot be folded in now is when it is next opened
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._database.close()
 
     def _count(self) -> tuple[int, int]:

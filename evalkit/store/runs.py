@@ -34,8 +34,8 @@ from evalkit.errors import StoreError, UnknownRun
 from evalkit.store.baselines import read_baseline
 from evalkit.store.files import sync_file, sync_folder, write_atomically
 from evalkit.store.journal import read_journal, table_of
-from evalkit.store.lock import RunLock
-from evalkit.store.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from evalkit.store.lock import RunLock, holder
+from evalkit.store.manifest import MANIFEST, Manifest, Status, read_manifest, write_manifest
 from evalkit.store.parts import (
     BATCH_ROWS,
     batches,
@@ -75,6 +75,11 @@ class RunFolder:
     def manifest(self) -> Manifest:
         """What the run was; raises UnknownRun or StoreError."""
         return read_manifest(self.path)
+
+    def standing(self, manifest: Manifest) -> Status:
+        """How the run stands now: one whose writer was killed says ``running`` of itself."""
+        is_alone = manifest.status == "running" and holder(self.path / "lock") is None
+        return "interrupted" if is_alone else manifest.status
 
     def replace_cases(self, cases: Iterable[Case]) -> tuple[int, str]:
         """Put other cases in place, whole or not at all; how many, and a digest of them all."""
@@ -179,10 +184,6 @@ class RunFolder:
         empty = RESPONSES.empty_table().select(wanted)
         return pa.concat_tables([empty, *self.outcomes(wanted)])
 
-    def count_outcomes(self) -> int:
-        """How many trials have an outcome."""
-        return sum(table.num_rows for table in self.outcomes(["trial_key"]))
-
     def finished(
         self, variants: Sequence[str], samples: int, *, with_failed: bool = True
     ) -> npt.NDArray[np.bool_]:
@@ -246,7 +247,10 @@ class RunFolder:
         try:
             self.scores_path.mkdir(exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{self.scores_path}: {error.strerror or error}") from error
+            raise StoreError(
+                f"{self.scores_path}: no folder can be made there: {error.strerror or error}",
+                "Move what is in its way out of the run, and check permissions.",
+            ) from error
         told = {_SCORER: digest.encode()} if digest else {}
         schema = SCORES.with_metadata({**(SCORES.metadata or {}), **told})
         write_atomically(
