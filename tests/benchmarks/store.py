@@ -1,11 +1,17 @@
 """What a run of a million trials takes: memory, disk, stalls, and the time to find what is missing.
 
-    python tests/benchmarks/store.py --trials 1000000 [--http 20000]
+    python tests/benchmarks/store.py --trials 1000000 [--http 1000000] [--folder PLACE]
 
 Each step is a process of its own, so that its peak memory is its own. ``write`` is the real loop
 (plan, admission, journal, sealing) over answers that take no time, so that nothing but evalkit is
-measured; ``resume`` opens the run, finds what is missing and counts totals; ``http`` is the real
-command line against a server on loopback.
+measured; ``resume`` opens the run, finds what is missing and counts totals; ``export`` writes all
+of it to a CSV file. ``http`` is the real command line against a server on loopback in a process of
+its own, watched from outside: its memory while it asks and at the end, when it scores, compares
+and writes the report, then the same for ``evalkit resume`` after a part has been lost.
+
+A stall is how late the event loop came back to a task. ``own`` leaves out what the loop's thread
+waited for a CPU: on a shared machine that says nothing of evalkit. For ``http`` an idle process
+tells how late the machine itself was meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,11 +35,12 @@ VARIANTS = 4
 OPEN = 256
 SUITE = """\
 name: bench
-dataset: {path: rows.jsonl, id: id}
+dataset: {path: rows.jsonl, id: id, target: answer}
 prompts: {plain: "What is {{ question }}?"}
 models: [claude-haiku-4-5]
 thinking: [off, 1024, 2048, 4096]
 answer_tokens: 64
+scorers: [number]
 """
 ENV = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "ANTHROPIC_API_KEY": "k"}
 
@@ -49,7 +57,8 @@ def peak_mb() -> float:
 def prepare(folder: Path, trials: int) -> None:
     with (folder / "rows.jsonl").open("w") as file:
         for number in range(trials // VARIANTS):
-            file.write(json.dumps({"id": f"case-{number:07d}", "question": f"{number} + 1"}) + "\n")
+            row = {"id": f"case-{number:07d}", "question": f"{number} + 1", "answer": number + 1}
+            file.write(json.dumps(row) + "\n")
     (folder / "suite.yaml").write_text(SUITE)
 
 
@@ -85,12 +94,21 @@ class Instant:
             await asyncio.sleep(0)
 
 
-async def stalls(found: list[float]) -> None:
+def waited_for_cpu_ms(thread: int) -> float:
+    """How long a thread of this process has been ready to run without running (Linux)."""
+    path = Path(f"/proc/self/task/{thread}/schedstat")
+    return int(path.read_text().split()[1]) / 1e6 if path.exists() else 0.0
+
+
+async def stalls(found: list[float], own: list[float]) -> None:
     """The longest the loop was kept from its work, in milliseconds."""
+    thread = threading.get_native_id()
     while True:
-        before = time.perf_counter()
+        before, waited = time.perf_counter(), waited_for_cpu_ms(thread)
         await asyncio.sleep(0.005)
-        found[0] = max(found[0], (time.perf_counter() - before - 0.005) * 1000)
+        late_ms = (time.perf_counter() - before - 0.005) * 1000
+        found[0] = max(found[0], late_ms)
+        own[0] = max(own[0], late_ms - (waited_for_cpu_ms(thread) - waited))
 
 
 async def write_all(folder, variants, trials: int) -> dict[str, object]:
@@ -103,7 +121,7 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
     from evalkit.store.writer import RunWriter
 
     memory: dict[int, float] = {}
-    stall, heard, stop = [0.0], [0], Stop()
+    stall, own, heard, stop = [0.0], [0.0], [0], Stop()
 
     def listen(event: object) -> None:
         heard[0] += 1
@@ -113,7 +131,7 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
     writer = RunWriter(folder)
     done = folder.finished([item.variant.key for item in variants], 1)
     recorder = Recorder(writer, listen, stop)
-    watch = asyncio.create_task(stalls(stall))
+    watch = asyncio.create_task(stalls(stall, own))
     start = time.perf_counter()
     await collect(
         in_thread(remaining_trials(folder, variants, 1, done)),
@@ -139,6 +157,7 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
         "rss_mb_before_end": round(before_end, 1),
         "peak_rss_mb": round(peak_mb(), 1),
         "longest_stall_ms": round(stall[0], 1),
+        "longest_own_stall_ms": round(own[0], 1),
         "finish_s": round(finish_s, 2),
         "parts": len(folder.parts()),
         "bytes_per_response": round(size / trials, 1),
@@ -193,8 +212,34 @@ def resume(folder: Path, trials: int) -> dict[str, object]:
     }
 
 
+def export(folder: Path, trials: int) -> dict[str, object]:
+    """All of it as CSV."""
+    from evalkit.store.export import export_run
+    from evalkit.store.runs import list_runs
+
+    (run,) = list_runs(folder / "runs")
+    start = time.perf_counter()
+    rows = export_run(run, "csv", folder / "all.csv")
+    took = time.perf_counter() - start
+    (folder / "all.csv").unlink()
+    return {"rows": rows, "seconds": round(took, 1), "peak_rss_mb": round(peak_mb(), 1)}
+
+
+IDLE = """
+import time
+longest = 0.0
+while True:
+    before = time.perf_counter()
+    time.sleep(0.02)
+    late = time.perf_counter() - before - 0.02
+    if late > longest:
+        longest = late
+        print(round(late * 1000, 1), flush=True)
+"""
+
+
 def http(folder: Path, trials: int) -> dict[str, object]:
-    """The real command line over loopback; its peak memory includes comparing and reporting."""
+    """The real command line over loopback: a run, then a resume after a part was lost."""
     server = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("loopback.py"), "--latency", "0.02"],
         stdout=subprocess.PIPE,
@@ -203,24 +248,80 @@ def http(folder: Path, trials: int) -> dict[str, object]:
     try:
         assert server.stdout is not None
         base_url = server.stdout.readline().split()[-1]
-        prepare(folder, trials)
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "evalkit", "run", "suite.yaml", "-y", "-q", "-j", "64"],
-            cwd=folder,
-            env={**os.environ, **ENV, "ANTHROPIC_BASE_URL": base_url},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        took = time.perf_counter() - start
+        told = {"run": watched(folder, base_url, "run", "suite.yaml", "-y")}
+        (part, *_) = (folder / "runs").rglob("part-*.parquet")
+        part.unlink()
+        told["resume"] = watched(folder, base_url, "resume")
     finally:
         server.terminate()
         server.wait()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-    return {"trials_per_s": round(trials / took), "peak_rss_mb": round(peak, 1)}
+    return told
 
 
-STEPS = {"write": write, "resume": resume, "http": http}
+def watched(folder: Path, base_url: str, *args: str) -> dict[str, object]:
+    """One command, looked at from outside twice a second."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evalkit", *args, "-q", "-j", "64"],
+        cwd=folder,
+        env={**os.environ, **ENV, "ANTHROPIC_BASE_URL": base_url},
+        stdout=subprocess.DEVNULL,
+    )
+    idle = subprocess.Popen([sys.executable, "-c", IDLE], stdout=subprocess.PIPE, text=True)
+    memory: dict[int, float] = {}
+    start, began, first, live, peak = time.perf_counter(), time.time(), None, {}, 0.0
+    asking_s = 0.0
+    while process.poll() is None:
+        time.sleep(0.5)
+        now = status_of(folder, began)
+        if now and now["done"] < now["planned"]:
+            first = first or round(time.perf_counter() - start, 1)
+            live, asking_s, peak = now, time.perf_counter() - start, peak_of(process.pid) or peak
+            memory.setdefault(10 * now["done"] // now["planned"] * 10, memory_of(process.pid))
+        elif now:
+            live = now
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    idle.kill()
+    lateness = idle.communicate()[0].split()
+    return {
+        "exit_code": process.returncode,
+        "asking_s": round(asking_s, 1),
+        "asking_after_s": first,
+        "whole_s": round(time.perf_counter() - start, 1),
+        "rss_mb_by_percent": memory,
+        "peak_rss_mb_asking": peak,
+        "peak_rss_mb_whole": round(usage.ru_maxrss * 1024 / 1e6, 1),
+        "longest_stall_ms": round(1000 * live.get("stall_s", 0.0), 1),
+        "longest_stall_ms_of_an_idle_process": float(lateness[-1]) if lateness else None,
+    }
+
+
+def status_of(folder: Path, since: float) -> dict[str, float] | None:
+    """What the run tells of itself, if it has told anything in this sitting."""
+    for path in (folder / "runs").glob("*/*/status.json"):
+        told = json.loads(path.read_text())
+        if told["at"] >= since:
+            return told
+    return None
+
+
+def memory_of(pid: int) -> float:
+    return told_mb(pid, "VmRSS")
+
+
+def peak_of(pid: int) -> float:
+    return told_mb(pid, "VmHWM")
+
+
+def told_mb(pid: int, name: str) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    found = [line for line in lines if line.startswith(name)]
+    return round(int(found[0].split()[1]) * 1024 / 1e6, 1) if found else 0.0
+
+
+STEPS = {"write": write, "resume": resume, "export": export, "http": http}
 
 
 def step(name: str, folder: Path, trials: int) -> None:
@@ -233,18 +334,17 @@ def step(name: str, folder: Path, trials: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--trials", type=int, default=1_000_000)
+    parser.add_argument("--trials", type=int, default=1_000_000, help="0: only --http")
     parser.add_argument("--http", type=int, default=0, help="trials over loopback; 0: none")
+    parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--step", choices=list(STEPS))
-    parser.add_argument("--folder", type=Path)
     told = parser.parse_args()
     if told.step:
         print(json.dumps(STEPS[told.step](told.folder, told.trials)))
-    else:
-        with tempfile.TemporaryDirectory() as place:
-            prepare(Path(place), told.trials)
-            step("write", Path(place), told.trials)
-            step("resume", Path(place), told.trials)
-        if told.http:
-            with tempfile.TemporaryDirectory() as place:
-                step("http", Path(place), told.http)
+        sys.exit()
+    for steps, trials in ((("write", "resume", "export"), told.trials), (("http",), told.http)):
+        with tempfile.TemporaryDirectory(dir=told.folder) as place:
+            if trials:
+                prepare(Path(place), trials)
+                for name in steps:
+                    step(name, Path(place), trials)
