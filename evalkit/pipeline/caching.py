@@ -50,11 +50,12 @@ class CachedAnswers:
         if not self.is_reading:
             return None
         found = self.cache.find(self._key(trial), not_of_run=self.run_id)
-        if found is None:
+        response = _decode(found.answer) if found else None
+        if found is None or response is None:
             return None
         return TrialResult(
             trial,
-            _decode(found.answer),
+            response,
             datetime.now(UTC),
             cost_usd=0.0,
             source="cache",
@@ -83,13 +84,17 @@ class CachedAnswers:
         return "b2:" + hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
 
 
-def _decode(data: bytes) -> Response:
-    fields: dict[str, Any] = orjson.loads(data)
-    return Response(
-        **{
-            **fields,
-            "usage": Usage(**fields["usage"]),
-            "tool_calls": tuple(fields["tool_calls"]),
-            "attempts": (),  # nothing was sent this time
-        }
-    )
+def _decode(data: bytes) -> Response | None:
+    """The answer as this version holds it; None for one that another version has kept."""
+    try:
+        fields: dict[str, Any] = orjson.loads(data)
+        return Response(
+            **{
+                **fields,
+                "usage": Usage(**fields["usage"]),
+                "tool_calls": tuple(fields["tool_calls"]),
+                "attempts": (),  # nothing was sent this time
+            }
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

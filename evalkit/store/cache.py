@@ -65,25 +65,31 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
         self._turn = threading.Lock()
+        self._look = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # Answers may be as private as prompts.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._database = sqlite3.connect(
-                self.path, timeout=_WAIT_S, check_same_thread=False, isolation_level=None
-            )
+            self._database = self._connect()
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(_TABLE)
+            # Who looks something up never waits for who writes, here or in another process.
+            self._reader = self._connect()
         except (sqlite3.Error, OSError) as error:
             raise self._failure(error) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path, timeout=_WAIT_S, check_same_thread=False, isolation_level=None
+        )
 
     def find(self, key: str, *, not_of_run: str) -> CachedAnswer | None:
         """The answer under a key, unless that very run has stored it."""
         told = "SELECT answer, cost_usd, model, run_id FROM answers WHERE key = ?"
-        with self._turn:
+        with self._look:
             try:
-                found = self._database.execute(told, (key,)).fetchone()
+                found = self._reader.execute(told, (key,)).fetchone()
             except sqlite3.Error as error:
                 raise self._failure(error) from error
         if found is None or found[3] == not_of_run:
@@ -140,7 +146,8 @@ class Cache:
 
     def close(self) -> None:
         """Close the file."""
-        with self._turn:
+        with self._look, self._turn:
+            self._reader.close()
             self._database.close()
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
