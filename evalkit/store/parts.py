@@ -101,12 +101,14 @@ def _guarded(path: Path, file: pq.ParquetFile, columns: Sequence[str] | None) ->
         raise _damaged(path, error) from error
 
 
-def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(
+    path: Path, columns: Sequence[str] | None = None, *, rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
     """A Parquet file batch by batch; raises StoreError naming a damaged file."""
     with open_parquet(path) as file:
         try:
             yield from file.iter_batches(
-                batch_size=BATCH_ROWS, columns=None if columns is None else list(columns)
+                batch_size=rows, columns=None if columns is None else list(columns)
             )
         except (pa.ArrowException, OSError) as error:
             raise _damaged(path, error) from error

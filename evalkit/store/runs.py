@@ -13,7 +13,6 @@ Of two rows for one trial the later wins (an answer replaces an earlier failure)
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -32,6 +31,7 @@ import pyarrow.parquet as pq
 
 from evalkit.errors import StoreError, UnknownRun
 from evalkit.store.baselines import read_baseline
+from evalkit.store.cases import cases_named, read_cases, write_cases
 from evalkit.store.files import sync_file, sync_folder, write_atomically
 from evalkit.store.journal import read_journal, table_of
 from evalkit.store.lock import RunLock, holder
@@ -48,12 +48,8 @@ from evalkit.store.parts import (
     read_table,
 )
 from evalkit.tables import (
-    CASES,
     RESPONSES,
     SCORES,
-    case_of,
-    case_row,
-    encode_row,
 )
 from evalkit.types import Case
 
@@ -68,6 +64,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.cases_path = path / "cases.parquet"
         self.journal_path = path / "journal.sqlite"
         self.responses_path = path / "responses"
         self.scores_path = path / "scores"
@@ -84,9 +81,7 @@ class RunFolder:
     def replace_cases(self, cases: Iterable[Case]) -> tuple[int, str]:
         """Put other cases in place, whole or not at all; how many, and a digest of them all."""
         told: list[tuple[int, str]] = []
-        write_atomically(
-            self.path / "cases.parquet", lambda aside: told.append(_write_cases(aside, cases))
-        )
+        write_atomically(self.cases_path, lambda aside: told.append(write_cases(aside, cases)))
         return told[0]
 
     def write_suite(self, text: str) -> None:
@@ -119,39 +114,15 @@ class RunFolder:
 
     def cases(self, wanted: BoolArray | None = None) -> Iterator[Case]:
         """The cases of the run in order, streamed; ``wanted`` picks some by their place."""
-        place = 0
-        for batch in batches(self.path / "cases.parquet"):
-            if wanted is not None:
-                mask = wanted[place : place + batch.num_rows]
-                place += batch.num_rows
-                batch = batch.slice(0, len(mask)).filter(pa.array(mask))
-            # A few at a time: turning a whole batch into Python holds up everybody else.
-            for start in range(0, batch.num_rows, _CASES_AT_ONCE):
-                rows = batch.slice(start, _CASES_AT_ONCE).to_pylist()
-                yield from (case_of(row) for row in rows)
+        return read_cases(self.cases_path, wanted)
 
     def case_columns(self) -> pa.Table:
         """Case ids, clusters and tags, without the inputs."""
-        return read_table(self.path / "cases.parquet", ["case_id", "cluster", "tags"])
+        return read_table(self.cases_path, ["case_id", "cluster", "tags"])
 
     def cases_named(self, ids: pa.ChunkedArray) -> dict[str, Case]:
         """The cases of these ids; cheap when they stand near each other in the dataset."""
-        path = self.path / "cases.parquet"
-        places = pc.index_in(read_table(path, ["case_id"])["case_id"], value_set=pc.unique(ids))
-        wanted = pc.is_valid(places).to_numpy(zero_copy_only=False)
-        return {case.id: case for case in self._cases_at(wanted)}
-
-    def _cases_at(self, wanted: BoolArray) -> Iterator[Case]:
-        """As :meth:`cases`, but row groups without any are not read."""
-        with open_parquet(self.path / "cases.parquet") as file:
-            place = 0
-            for number in range(file.num_row_groups):
-                count = file.metadata.row_group(number).num_rows
-                mask = wanted[place : place + count]
-                place += count
-                if mask.any():
-                    rows = file.read_row_group(number).filter(pa.array(mask))
-                    yield from (case_of(row) for row in rows.to_pylist())
+        return cases_named(self.cases_path, ids)
 
     def outcomes(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """All outcomes, one row a trial (the latest), a part at a time; schema RESPONSES.
@@ -192,7 +163,7 @@ class RunFolder:
         ``variants`` are keys. Without failed ones if those shall be asked again. One byte a trial,
         so that a million of them is nothing.
         """
-        ids = read_table(self.path / "cases.parquet", ["case_id"])["case_id"].combine_chunks()
+        ids = read_table(self.cases_path, ["case_id"])["case_id"].combine_chunks()
         done = np.zeros((len(ids), len(variants), samples), dtype=np.bool_)
         columns = ["case_id", "variant_key", "sample", "status"]
         unsealed = self.unsealed(columns)
@@ -298,7 +269,7 @@ def create_run(
     try:
         folder.mkdir(parents=True)
         (folder / "suite.yaml").write_text(suite_text, encoding="utf-8")
-        n_cases, digest = _write_cases(folder / "cases.parquet", cases)
+        n_cases, digest = write_cases(folder / "cases.parquet", cases)
         # All of it is on disk before the manifest, which makes it a run, and its way there is too.
         for name in ("suite.yaml", "cases.parquet"):
             sync_file(folder / name)
@@ -323,22 +294,6 @@ def create_run(
     return RunFolder(folder)
 
 
-def _write_cases(path: Path, cases: Iterable[Case]) -> tuple[int, str]:
-    """Stream the cases to disk; how many there were, and a digest of them all in order."""
-    count, digest = 0, hashlib.blake2b(digest_size=16)
-
-    def rows() -> Iterator[dict[str, Any]]:
-        nonlocal count
-        for case in cases:
-            row = case_row(case)
-            digest.update(encode_row(row))
-            count += 1
-            yield row
-
-    _write_rows(path, rows(), CASES)
-    return count, f"b2:{digest.hexdigest()}"
-
-
 _BACK = re.compile(r"^(?P<name>.+)~(?P<back>\d+)$")
 
 
@@ -349,9 +304,9 @@ def find_run(reference: str, runs: Path) -> RunFolder:
     baseline that is still there. Raises UnknownRun with what there is, StoreError when an id prefix
     fits several runs.
     """
-    path = Path(reference).expanduser()
-    if (path / "manifest.json").exists():
-        return RunFolder(path)
+    for path in (Path(reference).expanduser(), runs / reference):
+        if (path / MANIFEST).exists():
+            return RunFolder(path)
     if reference.startswith("@"):
         return _newest_banked(reference, runs)
     match = _BACK.match(reference)
@@ -397,5 +352,14 @@ def _has_id(run: RunFolder, reference: str) -> bool:
 
 def list_runs(runs: Path) -> list[RunFolder]:
     """Every run below a runs folder, oldest first."""
-    found = [path.parent for path in runs.glob("*/*/manifest.json")]
-    return [RunFolder(path) for path in sorted(found, key=lambda path: path.name)]
+    found = [path.parent for path in runs.glob(f"*/*/{MANIFEST}")]
+    return [RunFolder(path) for path in sorted(found, key=_age)]
+
+
+def _age(path: Path) -> tuple[str, int, str]:
+    """The second in a run's name; of one second, that whose suite was written first."""
+    try:
+        written_ns = (path / "suite.yaml").stat().st_mtime_ns
+    except OSError:
+        written_ns = 0
+    return path.name.partition("-")[0], written_ns, path.name

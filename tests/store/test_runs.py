@@ -1,8 +1,10 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from builders import WHEN, a_case, a_failure, a_response, a_result
@@ -213,6 +215,7 @@ def test_runs_are_found_by_path_name_id_and_age(tmp_path):
     assert found("ccc") == paths[2]
     assert found(str(paths[0])) == paths[0]
     assert found(paths[0].name) == paths[0]
+    assert found(f"sums/{paths[0].name}") == paths[0]  # as it is listed
     with pytest.raises(StoreError, match="fits several runs"):
         found("a")
     with pytest.raises(UnknownRun) as caught:
@@ -231,3 +234,30 @@ def test_a_newer_format_and_a_damaged_manifest_are_told(folder):
     path.write_text(good[:40])
     with pytest.raises(StoreError, match="damaged"):
         folder.manifest()
+
+
+def test_of_runs_begun_in_one_second_the_later_is_the_latest(tmp_path):
+    made = [
+        create_run(tmp_path / name / f"20261123T000000Z-{run_id}", manifest(), "", [a_case()]).path
+        for name, run_id in (("sums", "fff"), ("caps", "bbb"), ("sums", "aaa"))
+    ]
+    for number, path in enumerate(made):
+        os.utime(path / "suite.yaml", ns=(number, number))
+    assert [run.path for run in list_runs(tmp_path)] == made
+    assert find_run("latest", tmp_path).path == made[2]
+    assert find_run("sums~1", tmp_path).path == made[0]
+
+
+def test_cases_large_and_many_are_written_in_small_groups(tmp_path):
+    inputs = ["x" * 300_000] * 9 + ["y"] * 3_000
+    cases = [a_case(f"c{number}", question=text) for number, text in enumerate(inputs)]
+    run = create_run(tmp_path / "sums" / "r", manifest(), "", cases)
+    file = pq.ParquetFile(run.cases_path)
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    assert max(group.num_rows for group in groups) <= 1024
+    assert groups[0].num_rows == 4
+    assert list(run.cases()) == cases
+    wanted = np.zeros(len(cases), dtype=bool)
+    wanted[[0, 8, 2_999]] = True
+    assert [case.id for case in run.cases(wanted)] == ["c0", "c8", "c2999"]
+    assert [case.id for case in run.cases(wanted[:9])] == ["c0", "c8"]
