@@ -43,6 +43,11 @@ def truncate_tokens(text: object, tokens: int, end: str = "…") -> str:
     return f"{words if space else cut}{end}"
 
 
+def _nothing_for_null(value: Any) -> Any:
+    """A missing value leaves its place empty; as the word None it would become part of a prompt."""
+    return "" if value is None else value
+
+
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter that pads or formats, held to widths that a prompt can have."""
 
@@ -102,6 +107,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(
             undefined=StrictUndefined,
             autoescape=False,
+            finalize=_nothing_for_null,
             loader=Library(texts),
             # A tag on a line of its own leaves no empty line in the prompt.
             trim_blocks=True,

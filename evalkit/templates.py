@@ -120,7 +120,7 @@ class Expression:
             tree = environment.parse("{{ (" + source + ") }}")
         except TemplateSyntaxError as error:
             raise TemplateError(
-                f"{where}: {_syntax(error, environment)}",
+                f"{where}: {_expression_syntax(error, environment, source)}",
                 "For example: level == 'hard' and question|length < 80",
             ) from error
         self.variables = frozenset(meta.find_undeclared_variables(tree))
@@ -137,7 +137,9 @@ class Expression:
         except _RENDERING as error:
             raise TemplateError(
                 f"{self.where}: {_reason(error)}",
-                "Cells of CSV files are text: write score|float > 0.5.",
+                "Cells of CSV files are text: write score|float > 0.5."
+                if isinstance(error, TypeError | ValueError)
+                else None,
             ) from error
 
 
@@ -161,6 +163,15 @@ def _syntax(error: TemplateSyntaxError, environment: Environment) -> str:
     return f"no {unknown[1]} is called '{unknown[2]}'" + (
         f"; did you mean '{near[0]}'?" if near else ""
     )
+
+
+def _expression_syntax(error: TemplateSyntaxError, environment: Environment, source: str) -> str:
+    """What Jinja says, in words about an expression."""
+    if "{{" in source or "{%" in source:
+        return "an expression stands by itself, without {{ }}"
+    if error.message == "chunk after expression":
+        return "there is more behind the expression; compare with ==, join with and, or"
+    return _syntax(error, environment)
 
 
 def _variables(

@@ -62,10 +62,10 @@ def command(
     Example: evalkit estimate configs/quickstart.yaml
     """
     from evalkit.pipeline.estimate import estimate_suite
-    from evalkit.suite.load import load_suite
+    from evalkit.pipeline.start import open_suite
 
     env = environment(env_file)
-    loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
+    loaded = open_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
     show_estimate(estimate_suite(loaded, env, only, ask=not offline), as_json=as_json)
     return 0
 

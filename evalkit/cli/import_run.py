@@ -63,14 +63,14 @@ def command(
     Example: evalkit import answers.csv --suite suite.yaml --map text=output
     """
     from evalkit.pipeline.importing import FIELDS, Columns, import_answers
-    from evalkit.suite.load import load_suite
+    from evalkit.pipeline.start import open_suite
 
     columns = Columns(_pairs("--map", named), _pairs("--wide", wide))
     unknown = sorted(set(columns.named) - set(FIELDS))
     if unknown:
         raise UsageError(f"--map: no field {', '.join(unknown)}", f"There are: {', '.join(FIELDS)}")
     env = environment(env_file)
-    loaded = load_suite(suite, all_overrides(overrides, limit), env)
+    loaded = open_suite(suite, all_overrides(overrides, limit), env)
     imported = import_answers(loaded, file, columns, runs, env, only)
     folder = imported.folder
     totals = folder.manifest().totals

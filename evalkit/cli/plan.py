@@ -57,10 +57,10 @@ def command(
     Example: evalkit plan configs/quickstart.yaml
     """
     from evalkit.pipeline.preview import preview_suite
-    from evalkit.suite.load import load_suite
+    from evalkit.pipeline.start import open_suite
 
     env = environment(env_file)
-    loaded = load_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
+    loaded = open_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
     preview = preview_suite(loaded, env, only)
     if as_json:
         click.echo(json.dumps(_document(preview)))

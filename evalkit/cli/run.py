@@ -115,12 +115,11 @@ def command(
     from evalkit.cli.progress import watching
     from evalkit.pipeline.estimate import estimate_suite
     from evalkit.pipeline.run import execute_run
-    from evalkit.pipeline.start import discard_run, estimate_run, start_run
-    from evalkit.suite.load import load_suite
+    from evalkit.pipeline.start import discard_run, estimate_run, open_suite, start_run
     from evalkit.suite.schema import LOCAL
 
     env = environment(env_file)
-    loaded = load_suite(
+    loaded = open_suite(
         suite_path(suite, config),
         all_overrides(overrides, limit, samples, concurrency, max_cost_usd),
         env,

@@ -17,11 +17,11 @@ from evalkit.client.inquiry import Reply, ask_about_model
 from evalkit.errors import EvalkitError
 from evalkit.messages.capabilities import Capabilities, from_models_endpoint
 from evalkit.messages.redaction import visible
-from evalkit.pipeline.start import check_suite
+from evalkit.pipeline.start import check_suite, open_suite
 from evalkit.pipeline.wiring import find_keys, resolve_endpoints
 from evalkit.plan.matrix import capabilities_of, price_of
 from evalkit.server.weights import find_weights
-from evalkit.suite.load import LoadedSuite, load_suite
+from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import LOCAL, ModelSpec
 from evalkit.types import Endpoint
 
@@ -91,7 +91,7 @@ def _check_default_key(env: Mapping[str, str]) -> Check:
 
 def _check_suite(path: Path, env: Mapping[str, str]) -> Iterator[Check]:
     try:
-        loaded = load_suite(path, env=env)
+        loaded = open_suite(path, env=env)
         check_suite(loaded)
     except EvalkitError as error:
         yield Check("suite", "problem", error.message, error.hint)

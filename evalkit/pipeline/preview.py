@@ -10,6 +10,7 @@ from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.cases import CaseMaker
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.plan.prompts import render_all
 from evalkit.plan.selection import Selection
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.load import LoadedSuite
@@ -48,8 +49,7 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
     for case_id, row in selection.first(CHECKED_CASES):
         case = maker.case(case_id, row)
         tags.note(case)
-        for prompt in prompts.values():
-            prompt.render(case)
+        render_all(prompts.values(), case, row)
         if len(first) < PROBE_CASES:
             first.append(case)
     if selection.total <= CHECKED_CASES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import secrets
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,17 +29,20 @@ from evalkit.pipeline.wiring import (
     find_keys,
     resolve_endpoints,
 )
-from evalkit.plan.cases import plan_cases
+from evalkit.plan.cases import CaseMaker, plan_cases
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.problems import plan_problems
+from evalkit.plan.prompts import render_all
+from evalkit.plan.selection import no_rows, select_rows
 from evalkit.scorers.registry import build_scorer, scorer_problems
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, create_run
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.judge_schema import JUDGE, judge_of
-from evalkit.suite.load import LoadedSuite
+from evalkit.suite.load import LoadedSuite, read_suite
+from evalkit.suite.rows_schema import DatasetSpec
 from evalkit.suite.schema import Suite
 from evalkit.types import Case
 
@@ -47,31 +51,72 @@ CHECKED_CASES = 20_000
 PROBE_CASES = 200
 
 
+def open_suite(
+    path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> LoadedSuite:
+    """Read a suite file; where parts of it are at fault, the others are checked, too.
+
+    Raises ConfigError with every problem found, in the order of the file; UsageError for an
+    override that is not ``path=value``.
+    """
+    draft = read_suite(path, overrides, env)
+    if draft.loaded is not None and not draft.problems:
+        return draft.loaded
+    problems = set(draft.problems)
+    if draft.loaded is not None:
+        problems |= set(_problems(draft.loaded, None, is_whole=False)[0])
+    told = sorted(problems, key=lambda one: (_place(one.where), one.where, one.message))
+    raise ConfigError(told, f"Nothing was sent. Mend {path} and run again.")
+
+
+def _place(where: str) -> tuple[str, int]:
+    """The file and line of ``file:line: path``, to put problems in order."""
+    found = re.match(r"(.*?):(\d+)(?::|$)", where)
+    return (found[1], int(found[2])) if found else (where, 0)
+
+
 def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | None = None) -> None:
     """Refuse what cannot work before anything is sent or written.
 
     Raises ConfigError with every problem found, DatasetError if the dataset cannot be read and
     nothing else is wrong.
     """
-    columns, unreadable = None, None
-    try:
-        first = next(iter(read_rows(loaded.suite.dataset)), None)
-        if first is None:
-            raise DatasetError("the dataset has no rows", "Check dataset.path.")
-        columns = frozenset(first.values)
-    except DatasetError as error:
-        unreadable = error
-    problems = [
-        *plan_problems(loaded, columns, discovered),
-        *scorer_problems(loaded),
-        *judge_problems(loaded, columns),
-    ]
-    if unreadable is not None and not problems:
+    problems, unreadable = _problems(loaded, discovered)
+    if unreadable is not None and len(problems) == 1:
         raise unreadable
-    if unreadable is not None:
-        problems.insert(0, Problem(loaded.source.where(("dataset",)), unreadable.message))
     if problems:
         raise ConfigError(problems, "Nothing was sent.")
+
+
+def _problems(
+    loaded: LoadedSuite,
+    discovered: Mapping[str, Capabilities] | None = None,
+    *,
+    is_whole: bool = True,
+) -> tuple[list[Problem], DatasetError | None]:
+    """What is wrong, the dataset first where it cannot be read at all."""
+    columns, unreadable, problems = None, None, []
+    dataset = loaded.suite.dataset
+    try:
+        # A path with a variable that is not set has been told of.
+        if is_whole or "${" not in dataset.path:
+            columns = _columns(dataset)
+    except DatasetError as error:
+        unreadable = error
+        problems = [Problem(loaded.source.where(("dataset",)), error.message)]
+    problems += plan_problems(loaded, columns, discovered, is_whole=is_whole)
+    problems += scorer_problems(loaded)
+    if is_whole:
+        problems += judge_problems(loaded, columns)
+    return problems, unreadable
+
+
+def _columns(dataset: DatasetSpec) -> frozenset[str]:
+    """The columns of the first row; raises DatasetError where there is none."""
+    first = next(iter(read_rows(dataset)), None)
+    if first is None:
+        raise no_rows(dataset)
+    return frozenset(first.values)
 
 
 def start_run(
@@ -158,13 +203,14 @@ def target_for(suite: Suite) -> str | None:
 
 def _checked(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
     """The cases, each once every prompt has been rendered for it (the first thousands)."""
+    dataset = loaded.suite.dataset
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
-    tags = TagCheck(loaded)
-    for number, case in enumerate(suite_cases(loaded.suite)):
+    maker, tags = CaseMaker(dataset, target_for(loaded.suite)), TagCheck(loaded)
+    for number, (case_id, row) in enumerate(select_rows(read_rows(dataset), dataset)):
+        case = maker.case(case_id, row)
         tags.note(case)
         if number < CHECKED_CASES:
-            for prompt in prompts.values():
-                prompt.render(case)
+            render_all(prompts.values(), case, row)
         yield case
     tags.settle()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from evalkit.errors import DatasetError, TemplateError
 from evalkit.plan.identity import missing_column
@@ -75,7 +76,13 @@ def _cell(row: Row, column: str) -> str | None:
     value = row.values[column]
     if value is None:
         return None
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    """A value as text: as JSON writes it, where it is no text itself."""
+    is_json = isinstance(value, dict | list | bool)
+    return json.dumps(value, ensure_ascii=False) if is_json else str(value)
 
 
 def _tags(row: Row, columns: Iterable[str]) -> Iterator[str]:
@@ -84,6 +91,7 @@ def _tags(row: Row, columns: Iterable[str]) -> Iterator[str]:
         if column not in row.values:
             raise missing_column(row, column)
         if isinstance(value, list):
-            yield from (str(item) for item in value)
+            yield from (_text(item) for item in value if item not in (None, ""))
         elif value not in (None, ""):
-            yield f"{column}:{value}" if isinstance(value, bool | int | float) else str(value)
+            text = _text(value)
+            yield f"{column}:{text}" if isinstance(value, bool | int | float) else text

@@ -36,9 +36,11 @@ class SeenIds:
     """Notices an id that comes twice, in 16 bytes an id: ids are kept as 64-bit hashes.
 
     The latest 65,536 are compared at once, all others when those are full, and at the end.
+    ``are_digests``: the rows have no ids of their own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, are_digests: bool = False) -> None:
+        self._are_digests = are_digests
         self._recent: dict[int, tuple[str, int]] = {}
         self._hashes: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._numbers: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -48,7 +50,7 @@ class SeenIds:
         digest = hash(case_id)
         twin = self._recent.get(digest)
         if twin is not None:
-            raise _double(case_id, row, twin[1])
+            raise self._double(case_id, row, twin[1])
         self._recent[digest] = (case_id, row.number)
         if len(self._recent) >= _BATCH:
             self.settle(row)
@@ -68,17 +70,21 @@ class SeenIds:
             if len(twins):
                 case_id, number = self._recent[int(fresh[twins[0]])]
                 first = int(self._numbers[places[twins[0]]])
-                raise _double(case_id, last._replace(number=number), first)
+                raise self._double(case_id, last._replace(number=number), first)
         numbers = np.fromiter((number for _, number in self._recent.values()), np.int64, len(fresh))
         hashes = np.concatenate([self._hashes, fresh])
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._numbers = hashes[order], np.concatenate([self._numbers, numbers])[order]
         self._recent.clear()
 
-
-def _double(case_id: str, row: Row, first: int) -> DatasetError:
-    before = place(row.file, first, is_line=row.is_line)
-    return DatasetError(
-        f"{row.where}: the case id '{case_id}' was already used at {before}",
-        "Ids must be unique: name another column in dataset.id, or remove the double row.",
-    )
+    def _double(self, case_id: str, row: Row, first: int) -> DatasetError:
+        before = place(row.file, first, is_line=row.is_line)
+        if self._are_digests:
+            return DatasetError(
+                f"{row.where}: the row says the same as {before}",
+                "Remove it, or tell the rows apart by a column: dataset.id.",
+            )
+        return DatasetError(
+            f"{row.where}: the case id '{case_id}' was already used at {before}",
+            "Ids must be unique: name another column in dataset.id, or remove the double row.",
+        )

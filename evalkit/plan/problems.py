@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 
 from evalkit.errors import Problem, TemplateError
@@ -16,6 +17,7 @@ from evalkit.suite.schema import LOCAL
 from evalkit.suite.source import Address
 from evalkit.templates import Expression, Template, unknown_variables
 
+_MOST_COLUMNS = 30
 _Known = Mapping[str, Capabilities | None]
 
 
@@ -23,13 +25,16 @@ def plan_problems(
     loaded: LoadedSuite,
     columns: frozenset[str] | None,
     discovered: Mapping[str, Capabilities] | None = None,
+    *,
+    is_whole: bool = True,
 ) -> list[Problem]:
     """What cannot work: impossible thinking settings, templates that do not compile or that name
     columns the dataset's first row lacks (``columns`` are those it has; None: not known), a matrix
     that means nothing, a cost cap without prices.
 
     ``discovered`` is what endpoints say of models (by name); it goes before the table, after the
-    suite.
+    suite. A suite that is not ``is_whole`` lacks parts at fault; what refers to others, as matrix
+    and gate do, is then left alone.
     """
     told = discovered or {}
     known = {
@@ -38,11 +43,11 @@ def plan_problems(
     faults = [
         *(() if columns is None else _column_faults(loaded.suite.dataset, columns)),
         *_template_faults(loaded, columns),
-        *matrix_faults(loaded.suite),
+        *(matrix_faults(loaded.suite) if is_whole else ()),
         *_thinking_faults(loaded, known),
         *_request_faults(loaded, known),
         *_price_faults(loaded),
-        *gate_faults(loaded.suite),
+        *(gate_faults(loaded.suite) if is_whole else ()),
     ]
     return [Problem(loaded.source.where(at), told) for at, told in dict.fromkeys(faults)]
 
@@ -52,7 +57,6 @@ _Fault = tuple[Address, str]
 
 def _column_faults(spec: DatasetSpec, columns: frozenset[str]) -> Iterator[_Fault]:
     """Columns that ``dataset`` names and the first row lacks."""
-    there = f"the columns are {', '.join(sorted(columns))}"
     named: list[tuple[str, str | None]] = [
         ("id", spec.id),
         ("cluster", spec.cluster),
@@ -65,7 +69,7 @@ def _column_faults(spec: DatasetSpec, columns: frozenset[str]) -> Iterator[_Faul
         named.append(("target", spec.target))
     for field, column in named:
         if column is not None and column not in columns:
-            yield ("dataset", field), f"no column '{column}'; {there}"
+            yield ("dataset", field), f"no column '{column}'; {_there(column, columns)}"
     kinds: list[tuple[str, str | None, type[Template] | type[Expression]]] = [
         ("target", target if is_template else None, Template),
         ("filter", spec.filter, Expression),
@@ -77,28 +81,44 @@ def _column_faults(spec: DatasetSpec, columns: frozenset[str]) -> Iterator[_Faul
             yield ("dataset", field), error.message.removeprefix(f"dataset.{field}: ")
             continue
         for variable in unknown:
-            yield ("dataset", field), f"uses '{variable}', which no row has; {there}"
+            told = f"uses '{variable}', which no row has; {_there(variable, columns)}"
+            yield ("dataset", field), told
 
 
 def _template_faults(loaded: LoadedSuite, columns: frozenset[str] | None) -> Iterator[_Fault]:
-    there = f"the columns are {', '.join(sorted(columns or ()))}"
     for name, spec in loaded.suite.prompts.items():
         try:
             prompt = Prompt(name, spec, loaded.suite)
         except TemplateError as error:
-            yield ("prompts", name), error.message
+            yield ("prompts", name), error.message.removeprefix(f"prompts.{name}.")
             continue
-        for variable in [] if columns is None else _unknown_columns(prompt, columns):
-            yield ("prompts", name), f"the prompt uses '{variable}', which no row has; {there}"
+        if columns is not None:
+            yield from ((("prompts", name), told) for told in _prompt_faults(prompt, columns))
         uses_examples = any("examples" in item.variables for item in prompt.templates)
         if prompt.provided and not uses_examples:
             yield ("prompts", name, "examples"), "no template of this prompt shows the examples"
 
 
-def _unknown_columns(prompt: Prompt, columns: frozenset[str]) -> list[str]:
+def _prompt_faults(prompt: Prompt, columns: frozenset[str]) -> Iterator[str]:
+    """Columns that a prompt names and no row has, and columns that it names without being heard."""
     known = columns | prompt.provided
     unknown = {name for item in prompt.templates for name in unknown_variables(item, known)}
-    return sorted(unknown | (prompt.columns - columns))
+    for variable in sorted(unknown | (prompt.columns - columns)):
+        told = f"the prompt uses '{variable}', which no row has"
+        yield f"{told}; {_there(variable, columns)}"
+    if not any(item.variables for item in prompt.templates):
+        for column in sorted(columns):
+            if any(f"{{{column}}}" in item.source for item in prompt.templates):
+                yield f"{{{column}}} is plain text; the column is {{{{ {column} }}}}"
+
+
+def _there(name: str, columns: frozenset[str]) -> str:
+    """The column that may have been meant, and those there are."""
+    found = difflib.get_close_matches(name, sorted(columns), n=1)
+    meant = f"did you mean '{found[0]}'? " if found else ""
+    shown = [name if name.strip() == name and name else repr(name) for name in sorted(columns)]
+    more = f" and {len(shown) - _MOST_COLUMNS} more" if len(shown) > _MOST_COLUMNS else ""
+    return f"{meant}the columns are {', '.join(shown[:_MOST_COLUMNS])}{more}"
 
 
 def _thinking_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
@@ -117,12 +137,17 @@ def _thinking_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
 
 
 def _request_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
-    """Forced tools and output schemas where a model refuses them."""
+    """Prefilled answers, forced tools and output schemas where a model refuses them."""
     for cell in plan_cells(loaded.suite):
         prompt, accepted = loaded.suite.prompts[cell.prompt], known[cell.model.name]
         if accepted is None:
             continue
         model, at = cell.model.model, ("prompts", cell.prompt)
+        if prompt.messages and prompt.messages[-1].role == "assistant":
+            if accepted.accepts_prefill is False:
+                yield at, f"{model} takes no prefilled answer: end with the user's turn"
+            elif cell.thinking.mode in ("budget", "adaptive"):
+                yield at, f"{model}: a prefilled answer goes with no thinking"
         is_forced = (prompt.tool_choice or {}).get("type") in ("any", "tool")
         if is_forced and accepted.accepts_forced_tool_choice is False:
             yield at, f"{model} takes no forced tool; use tool_choice auto, or output_schema"

@@ -62,7 +62,7 @@ class Selection:
 
 
 def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
-    seen = SeenIds()
+    seen = SeenIds(are_digests=spec.id is None)
     row = None
     for row in rows:
         name = case_id(row, spec.id)
@@ -70,8 +70,15 @@ def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
         yield name, row
     seen.settle(row)
     if row is None:
-        why = "the filter leaves no row" if spec.filter else "the dataset has no rows"
-        raise DatasetError(why, f"Check dataset.{'filter' if spec.filter else 'path'}.")
+        if spec.filter:
+            raise DatasetError("the filter leaves no row", "Check dataset.filter.")
+        raise no_rows(spec)
+
+
+def no_rows(spec: DatasetSpec) -> DatasetError:
+    """The error for a dataset that holds nothing."""
+    name = "stdin" if spec.path == "-" else spec.path
+    return DatasetError(f"{name}: the dataset has no rows", "Check dataset.path.")
 
 
 def _filtered(rows: Iterable[Row], source: str | None) -> Iterator[Row]:

@@ -49,7 +49,10 @@ def read_rows(spec: RowsSpec | Path) -> Iterator[Row]:
         return _read_folder(path, spec.encoding)
     if not path.exists():
         raise DatasetError(f"{path}: no such file", _nearby(path))
-    source = Source(path, "stdin" if spec.path == "-" else spec.path, spec.encoding)
+    if not path.is_file():
+        raise DatasetError(f"{path}: is no regular file", "Pipe it in: --set dataset.path=-")
+    shown = "stdin" if spec.path == "-" else spec.path
+    source = Source(path, shown, spec.encoding, spec.delimiter)
     kind = spec.format or _format_of(spec.path)
     if kind == "parquet":
         return _read_parquet(source)
@@ -97,7 +100,10 @@ def _read_parquet(source: Source) -> Iterator[Row]:
     try:
         # Pages are read as they are needed; by default whole row groups would be.
         with pq.ParquetFile(source.path, buffer_size=_PAGES_BYTES, pre_buffer=False) as file:
-            number = 0
+            number, names = 0, file.schema_arrow.names
+            twins = sorted({name for name in names if names.count(name) > 1})
+            if twins:
+                raise DatasetError(f"{source.shown}: the column '{twins[0]}' is there twice")
             for batch in file.iter_batches(batch_size=1024):
                 for value in batch.to_pylist():
                     number += 1
@@ -111,7 +117,9 @@ def _read_parquet(source: Source) -> Iterator[Row]:
 
 def _read_folder(folder: Path, encoding: str) -> Iterator[Row]:
     """A row a text file, in the order of their names, below the folder at any depth."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _TEXTS)
+    paths = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in _TEXTS and path.is_file()
+    )
     if not paths:
         raise DatasetError(
             f"{folder}: no text files in this folder", f"Their names end in {' or '.join(_TEXTS)}."

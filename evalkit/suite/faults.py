@@ -1,4 +1,4 @@
-"""What is wrong with a suite's data, in words: unknown keys, wrong kinds, keys written down."""
+"""What is wrong with a suite's data, in words: unknown keys, wrong kinds, impossible values."""
 
 from __future__ import annotations
 
@@ -31,64 +31,81 @@ from evalkit.suite.schema import (
 )
 from evalkit.suite.source import Address, SourceMap
 
-# What a key may hold that must never stand in a file people commit.
-_SECRET_KEYS = ("api_key", "apikey", "auth_token", "key", "token", "password", "secret")
-_SECRET_HEADERS = ("authorization", "x-api-key", "proxy-authorization", "cookie")
 
-
-def find_secrets(data: Any, source: SourceMap) -> list[Problem]:
-    """Keys written into the suite: refused, since suites are committed and copied into runs."""
-    return [Problem(source.where(address), message) for address, message in _secrets(data, ())]
-
-
-def _secrets(data: Any, address: Address) -> list[tuple[Address, str]]:
-    found: list[tuple[Address, str]] = []
-    if isinstance(data, dict):
-        in_headers = bool(address) and address[-1] == "headers"
-        for key, value in data.items():
-            name = str(key).lower().replace("-", "_")
-            at_model = (
-                address == ()
-                or (address[0] == "models" and len(address) == 2)
-                or (address[0] == "scorers" and "model" in address[1:4])
-            )
-            is_secret = (at_model and name in _SECRET_KEYS) or (
-                in_headers and str(key).lower() in _SECRET_HEADERS
-            )
-            if is_secret and isinstance(value, str):
-                advice = "a key does not belong in a suite; name its variable with api_key_env"
-                found.append(((*address, str(key)), advice))
-            else:
-                found += _secrets(value, (*address, str(key)))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            found += _secrets(value, (*address, index))
-    elif isinstance(data, str) and "sk-ant-" in data:
-        found.append((address, "this looks like an API key; it does not belong in a suite"))
-    return found
-
-
-def validate(data: dict[str, Any], source: SourceMap) -> tuple[Suite | None, list[Problem]]:
-    """The suite the data describes, or a problem for each fault, each told once."""
+def validate(data: dict[str, Any]) -> tuple[Suite | None, dict[Address, list[str]]]:
+    """The suite the data describes, or what is wrong by where it is, each fault told once."""
     try:
-        return Suite.model_validate(data), []
+        return Suite.model_validate(data), {}
     except ValidationError as error:
-        return None, problems_of(error, source)
+        return None, _faults(error, ())
+
+
+def without(
+    data: dict[str, Any], faults: Iterable[Address]
+) -> tuple[Suite | None, dict[Address, Address]]:
+    """The suite without what is at fault, an entry or a section; None where nothing is left.
+
+    Also where entries are now and where they were before others were taken out.
+    """
+    moved: dict[Address, Address] = {}
+    rest = {key: list(value) if isinstance(value, list) else value for key, value in data.items()}
+    for address in faults:
+        top, inner = address[0], address[1] if len(address) > 1 else None
+        section = rest.get(str(top))
+        if top in _ENTRIES and isinstance(section, list) and isinstance(inner, int):
+            section[inner] = None
+        elif top in ("prompts", "dataset") and isinstance(section, dict) and inner is not None:
+            rest[str(top)] = {key: item for key, item in section.items() if str(key) != inner}
+        elif top == "name":
+            rest["name"] = "suite"
+        else:
+            rest.pop(str(top), None)
+    for key in _ENTRIES:
+        if isinstance(rest.get(key), list):
+            kept = [index for index, item in enumerate(rest[key]) if item is not None]
+            moved.update({(key, now): (key, before) for now, before in enumerate(kept)})
+            rest[key] = [rest[key][index] for index in kept]
+    try:
+        whole = Suite.model_validate({key: value for key, value in rest.items() if value != []})
+    except ValidationError:
+        return None, moved
+    return whole, moved
+
+
+_ENTRIES = ("models", "thinking", "scorers", "overrides")
 
 
 def problems_of(error: ValidationError, source: SourceMap, below: Address = ()) -> list[Problem]:
     """A problem for each fault, each told once; ``below`` is where in the file the data stands."""
+    return problems_at(_faults(error, below), source)
+
+
+def problems_at(faults: Mapping[Address, Sequence[str]], source: SourceMap) -> list[Problem]:
+    """The faults with the places they stand at."""
+    return [Problem(source.where(at), message) for at, told in faults.items() for message in told]
+
+
+def _faults(error: ValidationError, below: Address) -> dict[Address, list[str]]:
     by_address: dict[Address, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         detail["loc"] = (*below, *detail["loc"])
         by_address.setdefault(_address(detail), []).append(detail)
-    return [
-        Problem(source.where(address), message)
+    return {
+        address: [
+            message
+            for message in _messages(details)
+            if not (message.startswith("expected at least") and _has_inner(address, by_address))
+        ]
         for address, details in by_address.items()
-        if address[-1:] != ("api_key",)  # told already, in better words
-        for message in _messages(details)
-        if not (message.startswith("expected at least") and _has_inner(address, by_address))
-    ]
+        if not _follows(address, by_address)
+    }
+
+
+def _follows(address: Address, others: Iterable[Address]) -> bool:
+    """A name is made of a model or a type: without those, it is not a fault of its own."""
+    owner = address[:-1]
+    is_made = address[-1:] == ("name",) and len(address) > 1
+    return is_made and any((*owner, field) in others for field in ("model", "type"))
 
 
 def _has_inner(address: Address, others: Iterable[Address]) -> bool:
@@ -115,8 +132,10 @@ def _messages(details: Sequence[ErrorDetails]) -> list[str]:
     if not wanted:
         return others
     found = details[0].get("input")
-    near = _near(found, details)
-    return [f"expected {' or '.join(wanted)}, found {shown(found)}{near}", *others]
+    told = f"expected {' or '.join(wanted)}, found {shown(found)}{_near(found, details)}"
+    if wanted == ["text"] and isinstance(found, int | float):
+        told += f'; put it in quotes: "{shown(found)}"'
+    return [told, *others]
 
 
 def _wanted(detail: ErrorDetails) -> str | None:
@@ -126,6 +145,8 @@ def _wanted(detail: ErrorDetails) -> str | None:
         return str(context["expected"]).replace("'", "")
     if kind == "string_pattern_mismatch" and str(context["pattern"]).endswith("x$"):
         return "a multiple of input such as 0.1x"
+    if kind == "model_type" and context.get("class_name") in _SHORT_FORMS:
+        return f"{_SHORT_FORMS[context['class_name']]} or a mapping of names to values"
     return _WANTED.get(kind)
 
 
@@ -136,10 +157,14 @@ def _message(detail: ErrorDetails) -> str:
         return _unknown_key(detail)
     if kind == "missing":
         return "is missing"
+    if kind == "finite_number":
+        return f"must be a number, found {shown(found)}"
+    if kind == "string_too_long":
+        return f"has {len(str(found))} characters, and at most {context['max_length']} are taken"
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
         return f"must be {words} {context[name]:g}, found {shown(found)}"
-    if kind == "string_pattern_mismatch" and _address(detail)[-1] == "url_env":
+    if kind == "string_pattern_mismatch" and str(_address(detail)[-1]).endswith("_env"):
         return f"{found!r} is no name of an environment variable"
     if kind == "string_pattern_mismatch":
         return f"{found!r} is no name; use letters, digits and . _ -, without spaces"
@@ -164,6 +189,16 @@ _WANTED = {
     "too_short": "at least one entry",
     "string_too_short": "some text",
 }
+# What may be written in place of the mapping.
+_SHORT_FORMS = {
+    "DatasetSpec": "a path",
+    "PromptSpec": "text",
+    "ModelSpec": "a model's name",
+    "ScorerSpec": "a scorer's name",
+    "ThinkingSpec": "a setting such as off, 4k or high",
+    "ExcludeSpec": "a glob",
+    "CacheSpec": "a mode",
+}
 _BOUNDS = {
     "greater_than": ("more than", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -180,6 +215,8 @@ def shown(value: object) -> str:
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
+    if isinstance(value, bool):
+        return str(value).lower()
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 

@@ -14,7 +14,7 @@ TOKENS = re.compile(r"^(\d+)(k?)$")
 class Section(BaseModel):
     """A part of a suite: frozen, and strict about unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def parse_tokens(value: object) -> object:
@@ -31,6 +31,7 @@ _TOKENS_SCHEMA = {
 }
 Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(ge=0), WithJsonSchema(_TOKENS_SCHEMA)]
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 Money = Annotated[float, Field(ge=0)]
 Temperature = Annotated[float, Field(ge=0)]
 TopP = Annotated[float, Field(gt=0, le=1)]

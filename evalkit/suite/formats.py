@@ -14,7 +14,7 @@ import yaml
 from evalkit.errors import DatasetError
 from evalkit.suite.opening import Source
 from evalkit.suite.row import Row, place, plain
-from evalkit.suite.source import SuiteLoader
+from evalkit.suite.yaml_core import SuiteLoader, told_kindly
 
 _CHUNK = 1 << 20
 # orjson reads integers beyond 64 bits as floats, which would change them silently.
@@ -65,10 +65,15 @@ def _json_line(line: str, file: str, number: int) -> dict[str, Any]:
     try:
         return mapping(json.loads(line.rstrip("\r\n")), where)
     except json.JSONDecodeError as error:
+        is_document = number == 1 and (line.strip() in ("[", "{") or line.startswith("[{"))
         raise DatasetError(
             f"{where}: not valid JSON: {error.msg} at column {error.colno}",
-            "A .jsonl file holds one object a line.",
+            "It looks like JSON over several lines: say dataset.format: json."
+            if is_document
+            else "A .jsonl file holds one object a line.",
         ) from error
+    except RecursionError as error:
+        raise DatasetError(f"{where}: nested too deeply") from error
 
 
 def _is_flat(row: dict[str, Any]) -> bool:
@@ -95,7 +100,9 @@ class _JsonList:
 
     def rows(self) -> Iterator[Row]:
         if self._next_sign() != "[":
-            raise self._fault("expected a list of rows", "Or one object a line: name it .jsonl.")
+            raise self._fault(
+                "expected a list of rows", "Begin it with [; of one object a line, name it .jsonl."
+            )
         self._use(self._at + 1)
         if self._next_sign() == "]":
             return
@@ -106,6 +113,9 @@ class _JsonList:
             yield Row(self._shown, line, values)
             sign = self._next_sign()
             if sign == "]":
+                self._use(self._at + 1)
+                if self._next_sign():
+                    raise self._fault("not valid JSON: there is more behind the list")
                 return
             if sign != ",":
                 raise self._fault("not valid JSON: expected ',' or ']' after a row")
@@ -130,6 +140,8 @@ class _JsonList:
                     continue
                 self._use(min(error.pos, len(self._text)))
                 raise self._fault(f"not valid JSON: {error.msg}") from error
+            except RecursionError as error:
+                raise self._fault("nested too deeply") from error
             self._use(end)
             return value
 
@@ -156,9 +168,11 @@ def read_yaml(source: Source) -> Iterator[Row]:
             yield from _yaml_items(loader, source.shown)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise DatasetError(f"{source.shown}:{line}: not valid YAML: {error.problem}") from error
+            raise DatasetError(f"{source.shown}:{line}: {told_kindly(error)}") from error
         except yaml.YAMLError as error:
             raise DatasetError(f"{source.shown}: not valid YAML: {error}") from error
+        except RecursionError as error:
+            raise DatasetError(f"{source.shown}: not valid YAML: nested without end") from error
         finally:
             loader.dispose()
 
@@ -175,8 +189,25 @@ def _yaml_items(loader: SuiteLoader, shown: str) -> Iterator[Row]:
         if node is None:
             return
         line = node.start_mark.line + 1
+        _check_columns(node, shown)
         value = loader.construct_document(node)
         yield Row(shown, line, mapping(value, place(shown, line, is_line=True)))
+
+    for _ in range(2):  # the list ends, and the document
+        loader.get_event()  # type: ignore[no-untyped-call]
+    if not loader.check_event(yaml.StreamEndEvent):
+        line = loader.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        raise DatasetError(f"{shown}:{line}: a second document; all rows go into one list")
+
+
+def _check_columns(node: yaml.Node, shown: str) -> None:
+    """Refuse a row that has a column twice, which YAML would let pass."""
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value in seen:
+            line = key.start_mark.line + 1
+            raise DatasetError(f"{shown}:{line}: the column '{key.value}' is given twice")
+        seen.add(str(key.value))
 
 
 def _read_delimited(source: Source, delimiter: str) -> Iterator[Row]:
@@ -184,14 +215,12 @@ def _read_delimited(source: Source, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     shown = source.shown
     with source.text() as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        reader = csv.reader(file, delimiter=source.delimiter or delimiter, strict=True)
         try:
             header = next(reader, None)
             if not header:
                 raise DatasetError(f"{shown}:1: no header line", "The first line names columns.")
-            twins = sorted({name for name in header if header.count(name) > 1})
-            if twins:
-                raise DatasetError(f"{shown}:1: the column '{twins[0]}' is there twice")
+            _check_header(header, shown)
             width, started = len(header), reader.line_num + 1
             for cells in reader:
                 line, started = started, reader.line_num + 1
@@ -205,6 +234,20 @@ def _read_delimited(source: Source, delimiter: str) -> Iterator[Row]:
                 yield Row(shown, line, dict(zip(header, cells, strict=True)))
         except csv.Error as error:
             raise DatasetError(f"{shown}:{reader.line_num}: {error}") from error
+
+
+def _check_header(header: list[str], shown: str) -> None:
+    twins = sorted({name for name in header if header.count(name) > 1})
+    if twins == [""]:
+        raise DatasetError(f"{shown}:1: {header.count('')} columns have no name", "Name them.")
+    if twins:
+        raise DatasetError(f"{shown}:1: the column '{twins[0]}' is there twice")
+    other = next((sign for sign in ";\t|" if sign in header[0]), None)
+    if len(header) == 1 and other is not None:
+        raise DatasetError(
+            f"{shown}:1: the header is a single column, {header[0]!r}",
+            f"If cells are separated otherwise, say dataset.delimiter: {json.dumps(other)}.",
+        )
 
 
 def read_csv(source: Source) -> Iterator[Row]:

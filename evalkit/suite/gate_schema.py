@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from evalkit.policies import METRICS, GatePolicy, MetricName, MetricRule, ScoreRule
-from evalkit.suite.fields import Section
+from evalkit.suite.fields import Section, Variable
 
 Margin = Annotated[float, Field(gt=0, lt=1)]
 ErrorRate = Annotated[float, Field(gt=0, lt=0.5)]
@@ -98,7 +98,7 @@ class NotifySpec(Section):
     Jinja file beside the suite for the message.
     """
 
-    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    url_env: Variable
     format: Literal["slack", "json"] = "slack"
     when: Literal["change", "failure", "always"] = "change"
     template: str | None = None

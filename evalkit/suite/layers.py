@@ -23,11 +23,13 @@ def read_layers(
     """
     shown = os.path.relpath(path) if not path.is_absolute() else str(path)
     data, source = read_source(path, shown)
+    # As in other YAML files, what begins with x- is the author's, to hold anchors.
+    data = {key: value for key, value in data.items() if not str(key).startswith("x-")}
     data, problems = interpolate(data, source, env)
     anchor_paths(data, path.parent)
     extends = data.pop("extends", None)
     trail = (*below, path.resolve())
-    for parent in [extends] if isinstance(extends, str) else extends or []:
+    for parent in extends if isinstance(extends, list) else [extends] if extends else []:
         where = source.where(("extends",))
         base_path = _base(parent, path, trail, where)
         base, base_source, base_problems = read_layers(base_path, env, trail)

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import ConfigError
-from evalkit.suite.faults import find_secrets, validate
+from evalkit.errors import ConfigError, Problem
+from evalkit.suite.faults import problems_at, validate, without
 from evalkit.suite.judge_files import read_judges
 from evalkit.suite.layers import read_layers
 from evalkit.suite.overrides import apply_overrides
 from evalkit.suite.prompt_files import read_prompts
 from evalkit.suite.schema import Suite
+from evalkit.suite.secrets import find_secrets
 from evalkit.suite.source import SourceMap
 
 
@@ -26,6 +27,18 @@ class LoadedSuite:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A suite file as far as it can be understood.
+
+    With ``problems``, ``loaded`` is what remains without the parts at fault, if anything does, so
+    that faults of other kinds can be told together with them; it is not to be run.
+    """
+
+    loaded: LoadedSuite | None
+    problems: tuple[Problem, ...] = ()
+
+
 def load_suite(
     path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None
 ) -> LoadedSuite:
@@ -34,19 +47,37 @@ def load_suite(
     ``overrides`` are ``path=value`` strings; the value is YAML. ``env`` (default: the process's)
     fills in ``${NAME}``. A relative ``path`` or ``file`` in the file is relative to the file, on
     the command line to the current folder. Raises ConfigError with every problem found, UsageError
-    for an override that is not ``path=value``, DatasetError for examples that cannot be read.
+    for an override that is not ``path=value``.
+    """
+    draft = read_suite(path, overrides, env)
+    if draft.problems or draft.loaded is None:
+        raise ConfigError(draft.problems, f"Nothing was sent. Mend {path} and run again.")
+    return draft.loaded
+
+
+def read_suite(
+    path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Draft:
+    """A suite file with everything that is wrong with it.
+
+    Raises ConfigError for a file that is no YAML or cannot be read, UsageError for an override
+    that is not ``path=value``.
     """
     data, source, problems = read_layers(path, os.environ if env is None else env)
-    apply_overrides(data, overrides)
+    source = source.with_typed(apply_overrides(data, overrides))
     data.setdefault("name", path.stem)
-    problems += find_secrets(data, source)
-    suite, faults = validate(data, source)
-    problems += faults
-    if suite is not None:
-        suite, faults = read_prompts(suite, source, path.parent)
-        problems += faults
-        suite, faults = read_judges(suite, source)
-        problems += faults
-    if problems or suite is None:
-        raise ConfigError(problems, f"Nothing was sent. Mend {source.path} and run again.")
-    return LoadedSuite(suite, source, path.read_text(encoding="utf-8-sig"))
+    secrets = find_secrets(data, source)
+    suite, faults = validate(data)
+    told = {at: messages for at, messages in faults.items() if at not in secrets}
+    problems += [*secrets.values(), *problems_at(told, source)]
+    if suite is None:
+        suite, moved = without(data, faults)
+        source = source.with_moved(moved)
+    if suite is None:
+        return Draft(None, tuple(problems))
+    suite, found = read_prompts(suite, source, path.parent)
+    problems += found
+    suite, found = read_judges(suite, source)
+    problems += found
+    loaded = LoadedSuite(suite, source, path.read_text(encoding="utf-8-sig"))
+    return Draft(loaded, tuple(problems))

@@ -20,6 +20,14 @@ from evalkit.errors import DatasetError
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_FOREIGN = {
+    b"PK\x03\x04": "a spreadsheet or a zip archive",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet",
+    b"\xfd7zXZ\x00": "packed with xz",
+    b"BZh": "packed with bzip2",
+    b"%PDF-": "a PDF",
+}
+_FOREIGN_ADVICE = "Export it as CSV, JSON Lines or Parquet; packed files may be .gz or .zst."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class Source:
     path: Path
     shown: str
     encoding: str = "utf-8"
+    delimiter: str | None = None
 
     @contextmanager
     def text(self) -> Iterator[TextIO]:
@@ -56,12 +65,15 @@ class Source:
     def binary(self) -> Iterator[IO[bytes]]:
         """The file's bytes, unpacked where it begins like gzip or zstd."""
         with self.path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(6)
             file.seek(0)
+            for magic, told in _FOREIGN.items():
+                if start.startswith(magic):
+                    raise DatasetError(f"{self.shown}: this is {told}", _FOREIGN_ADVICE)
             if start.startswith(_GZIP):
                 with gzip.open(file) as unpacked:
                     yield cast("IO[bytes]", unpacked)
-            elif start == _ZSTD:
+            elif start.startswith(_ZSTD):
                 import pyarrow as pa
 
                 with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as unpacked:
@@ -71,6 +83,8 @@ class Source:
 
     def _undecodable(self) -> DatasetError:
         """Which line is not in the encoding: read once more, since decoders work in chunks."""
+        if self.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+            return DatasetError(f"{self.shown}: is not {self.encoding}", "Check dataset.encoding.")
         with self.binary() as raw:
             for number, line in enumerate(raw, 1):
                 try:

@@ -10,19 +10,19 @@ import yaml
 
 from evalkit.errors import UsageError
 from evalkit.suite.layers import anchored
-from evalkit.suite.source import parse_value
+from evalkit.suite.source import Address, parse_value
 
 
-def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> None:
+def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> frozenset[Address]:
     """Set each ``path=value`` in the data; a path in a value is relative to the current folder.
 
-    Raises UsageError for one that is not ``path=value``, or leads nowhere.
+    Returns the addresses that were set. Raises UsageError for one that is not ``path=value``, or
+    leads nowhere.
     """
-    for override in overrides:
-        _apply(data, override)
+    return frozenset(_apply(data, override) for override in overrides)
 
 
-def _apply(data: dict[str, Any], override: str) -> None:
+def _apply(data: dict[str, Any], override: str) -> Address:
     dotted, equals, text = override.partition("=")
     parts = [part for part in dotted.strip().split(".") if part]
     if not equals or not parts:
@@ -36,6 +36,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
         raise UsageError(f"--set {override!r}: the value is not valid YAML") from None
     if isinstance(value, str) and (parts[-1] in ("path", "file") or parts == ["dataset"]):
         value = anchored(value, Path.cwd())
+    _spell_out(data, parts[0])
     at: Any = data
     for part in parts[:-1]:
         at = _descend(at, part, override)
@@ -46,13 +47,39 @@ def _apply(data: dict[str, Any], override: str) -> None:
         at[last] = value
     else:
         raise UsageError(f"--set {override!r}: {'.'.join(parts[:-1])} holds a single value")
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+# What a text stands for, in a section and in the entries of one.
+_SECTIONS = {"dataset": "path", "cache": "mode"}
+_ENTRIES = {"models": "model", "scorers": "type", "prompts": "user"}
+
+
+def _spell_out(data: dict[str, Any], top: str) -> None:
+    """Write the short forms of a section out, so that a path can lead into them."""
+    value = data.get(top)
+    if isinstance(value, str) and top in _SECTIONS:
+        data[top] = {_SECTIONS[top]: value}
+    if top not in _ENTRIES or not value:
+        return
+
+    def whole(entry: Any) -> Any:
+        return {_ENTRIES[top]: entry} if isinstance(entry, str) else entry
+
+    if top == "prompts":
+        named = value if isinstance(value, dict) else {"prompt": value}
+        data[top] = {name: whole(entry) for name, entry in named.items()}
+    else:
+        data[top] = [whole(entry) for entry in (value if isinstance(value, list) else [value])]
 
 
 def _descend(at: Any, part: str, override: str) -> Any:
     if isinstance(at, list):
         return at[_index(at, part, override)]
     if isinstance(at, dict):
-        return at.setdefault(part, {})
+        if at.get(part) is None:
+            at[part] = {}
+        return at[part]
     raise UsageError(f"--set {override!r}: there is nothing inside a single value")
 
 

@@ -5,13 +5,14 @@ A stored suite holds everything its prompts need, so that a run can go on withou
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, TemplateSyntaxError, meta
 
-from evalkit.errors import Problem
+from evalkit.errors import DatasetError, Problem
 from evalkit.suite.dataset import draw_rows, read_rows
 from evalkit.suite.rows_schema import ExamplesSpec
 from evalkit.suite.schema import PromptSpec, Suite
@@ -21,8 +22,8 @@ from evalkit.suite.source import SourceMap
 def read_prompts(suite: Suite, source: SourceMap, folder: Path) -> tuple[Suite, list[Problem]]:
     """The suite with prompt files, included files and examples in it.
 
-    ``folder`` is the suite's, which includes may not leave. Raises DatasetError for examples that
-    cannot be read.
+    ``folder`` is the suite's, which includes may not leave. Prompts whose files or examples cannot
+    be read are left out.
     """
     prompts, problems, templates = dict(suite.prompts), [], dict(suite.templates)
     for name, prompt in suite.prompts.items():
@@ -30,12 +31,21 @@ def read_prompts(suite: Suite, source: SourceMap, folder: Path) -> tuple[Suite, 
             where = source.where(("prompts", name, "file"))
             text = _read(Path(prompt.file))
             if isinstance(text, OSError | UnicodeDecodeError):
-                problems.append(Problem(where, f"cannot read {prompt.file}: {_reason(text)}"))
+                near = nearest_file(Path(prompt.file))
+                told = f"cannot read {prompt.file}: {_reason(text)}{near}"
+                problems.append(Problem(where, told))
+                del prompts[name]
                 continue
             origin = os.path.relpath(prompt.file, folder)
             prompt = prompt.model_copy(update={"user": text, "file": None, "origin": origin})
         if prompt.examples is not None:
-            prompt = prompt.model_copy(update={"examples": _examples(prompt.examples)})
+            try:
+                prompt = prompt.model_copy(update={"examples": _examples(prompt.examples)})
+            except DatasetError as error:
+                where = source.where(("prompts", name, "examples"))
+                problems.append(Problem(where, error.message))
+                del prompts[name]
+                continue
         prompts[name] = prompt
         where = source.where(("prompts", name))
         for text in _texts(prompt):
@@ -53,6 +63,13 @@ def _read(path: Path) -> str | OSError | UnicodeDecodeError:
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
     return str(error.strerror) if isinstance(error, OSError) else "not UTF-8"
+
+
+def nearest_file(path: Path) -> str:
+    """The file beside it that may have been meant, if any: ``; did you mean prompt.md?``."""
+    names = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {near[0]}?" if near and near[0] != path.name else ""
 
 
 def _texts(prompt: PromptSpec) -> list[str]:
@@ -93,4 +110,6 @@ def _examples(spec: ExamplesSpec) -> ExamplesSpec:
     if spec.path is None or spec.sample is None:
         return spec
     rows = draw_rows(read_rows(spec.source()), spec.sample + 1, spec.seed)
+    if len(rows) < spec.sample:
+        raise DatasetError(f"{spec.path} has {len(rows)} rows, fewer than sample: {spec.sample}")
     return ExamplesSpec(rows=tuple(map(dict, rows)), sample=spec.sample, seed=spec.seed)

@@ -32,13 +32,14 @@ class RowsSpec(Section):
     """Where rows are read from.
 
     ``path`` is a file, a folder of text files, ``-`` (standard input) or ``hf:name`` of a Hugging
-    Face dataset, whose ``config``, ``split`` and ``revision`` go beside it. ``format`` and
-    ``encoding`` are for what the name and the bytes do not tell.
+    Face dataset, whose ``config``, ``split`` and ``revision`` go beside it. ``format``,
+    ``encoding`` and ``delimiter`` (of cells) are for what the name and the bytes do not tell.
     """
 
     path: str = Field(min_length=1)
     format: Format | None = None
     encoding: str = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     config: str | None = None
     split: str | None = None
     revision: str | None = None
@@ -66,7 +67,7 @@ class DatasetSpec(RowsSpec):
     target: str | None = None
     cluster: str | None = None
     tags: tuple[str, ...] = ()
-    filter: str | None = None
+    filter: Annotated[str, Field(min_length=1)] | None = None
     sample: SampleSpec | None = None
     shuffle: int | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
@@ -97,6 +98,7 @@ class ExamplesSpec(Section):
     path: str | None = None
     format: Format | None = None
     encoding: str = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     config: str | None = None
     split: str | None = None
     revision: str | None = None
@@ -122,6 +124,7 @@ class ExamplesSpec(Section):
             path=self.path or "",
             format=self.format,
             encoding=self.encoding,
+            delimiter=self.delimiter,
             config=self.config,
             split=self.split,
             revision=self.revision,

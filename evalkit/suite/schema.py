@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from evalkit.suite.fields import Money, Name, Section, Temperature, Tokens, TopK, TopP
+from evalkit.suite.fields import Money, Name, Section, Temperature, Tokens, TopK, TopP, Variable
 from evalkit.suite.gate_schema import GateSpec, ReportSpec
 from evalkit.suite.matrix_schema import MatrixSpec, OverrideSpec, ThinkingSpec
 from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec
@@ -121,6 +121,19 @@ class CapabilitiesSpec(Section):
     sampling: bool | None = None
 
 
+def address_fault(base_url: str) -> str | None:
+    """What keeps a text from being a server's address; None for one that is."""
+    if "${" in base_url:
+        return None  # what could not be filled in has been told of
+    if not re.match(r"^https?://[^\s/?#]+", base_url):
+        return f"base_url {base_url!r} is not an http(s) address"
+    if "@" in base_url.split("/")[2]:
+        return "base_url holds a user name or password; name the key's variable in api_key_env"
+    if "?" in base_url or "#" in base_url:
+        return "base_url is a server's address, without ? and #; see headers and api_key_env"
+    return None
+
+
 class ModelSpec(Section):
     """A model at an endpoint. Short form: the model id (``local`` is the embedded model)."""
 
@@ -129,7 +142,7 @@ class ModelSpec(Section):
     provider: Literal["api", "local"] = "api"
     base_url: str | None = None
     auth: Literal["x-api-key", "bearer", "both", "none"] | None = None
-    api_key_env: str | None = None
+    api_key_env: Variable | None = None
     api_key_cmd: str | None = None
     version: str = "2023-06-01"
     beta: tuple[str, ...] = ()
@@ -158,6 +171,7 @@ class ModelSpec(Section):
             value.setdefault("name", LOCAL)
             value["model"] = LOCAL_MODEL
         elif isinstance(value.get("model"), str):
+            value["model"] = value["model"].strip()
             value.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", value["model"]).strip("-."))
         if isinstance(value.get("beta"), str):
             value["beta"] = [value["beta"]]
@@ -165,8 +179,12 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _address(self) -> Self:
-        if self.base_url is not None and not re.match(r"^https?://[^\s/]+", self.base_url):
-            raise ValueError(f"base_url {self.base_url!r} is not an http(s) address")
+        told = None if self.base_url is None else address_fault(self.base_url)
+        if told is not None:
+            raise ValueError(told)
+        for name, value in self.headers.items():
+            if not re.match(r"^[!#-'*+.^_`|~0-9A-Za-z-]+$", name) or re.search(r"[\r\n\0]", value):
+                raise ValueError(f"{name!r} is no header that can be sent")
         if self.api_key_env and self.api_key_cmd:
             raise ValueError("give api_key_env or api_key_cmd, not both")
         return self
@@ -293,7 +311,7 @@ class Suite(Section):
         if isinstance(value.get("prompts"), str):
             value["prompts"] = {"prompt": value["prompts"]}
         for field in ("models", "thinking", "scorers", "overrides"):
-            if field in value and not isinstance(value[field], list | tuple):
+            if value.get(field) is not None and not isinstance(value[field], list | tuple):
                 value[field] = [value[field]]
         return value
 

@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from evalkit.errors import ConfigError, Problem
+from evalkit.suite.yaml_core import SuiteLoader, told_kindly
 
 Address = tuple[str | int, ...]
-
-
-class SuiteLoader(yaml.SafeLoader):
-    """The safe loader with YAML 1.2's booleans: ``off`` and ``yes`` stay the words they are."""
-
-
-SuiteLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-SuiteLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
     """Which line of ``path`` every value stands on; ``files`` names another file where it is one.
 
-    Values that ``extends`` brings in stand in the file they come from.
+    Values that ``extends`` brings in stand in the file they come from; those ``typed`` on the
+    command line stand in none. Entries that have ``moved``, as others were taken out of a list,
+    stand where they did.
     """
 
     path: str
     lines: Mapping[Address, int]
     files: Mapping[Address, str] = field(default_factory=dict)
+    typed: frozenset[Address] = frozenset()
+    moved: Mapping[Address, Address] = field(default_factory=dict)
 
     def where(self, address: Address) -> str:
         """``file:line: dotted.path`` of a value, or of the nearest thing around it."""
+        address = (*self.moved.get(address[:2], address[:2]), *address[2:])
+        dotted = ".".join(str(part) for part in address)
+        if any(address[:length] in self.typed for length in range(1, len(address) + 1)):
+            return f"--set {dotted}"
         known = address
         while known and known not in self.lines:
             known = known[:-1]
-        dotted = ".".join(str(part) for part in address)
         place = f"{self.files.get(known, self.path)}:{self.lines.get(known, 1)}"
         return f"{place}: {dotted}" if dotted else place
+
+    def with_typed(self, addresses: frozenset[Address]) -> SourceMap:
+        """The map with values that the command line has set."""
+        return replace(self, typed=addresses)
+
+    def with_moved(self, moved: Mapping[Address, Address]) -> SourceMap:
+        """The map for data that entries were taken out of: where they are, where they were."""
+        return replace(self, moved=moved)
 
     def over(self, below: SourceMap) -> SourceMap:
         """Both maps in one, this one's places before those of the file it extends."""
@@ -67,11 +70,14 @@ def read_source(path: Path, shown: str) -> tuple[dict[str, Any], SourceMap]:
     holds no mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError([Problem(shown, "no such file")], _nearby(path)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(shown, f"cannot be read: {error}")]) from error
+    except OSError as error:
+        reason = str(error.strerror or error)
+        raise ConfigError([Problem(shown, f"cannot be read: {reason}")]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([_encoding_problem(error, shown)]) from error
     try:
         node = yaml.compose(text, Loader=SuiteLoader)
         problems: list[Problem] = []
@@ -81,13 +87,33 @@ def read_source(path: Path, shown: str) -> tuple[dict[str, Any], SourceMap]:
         if problems:
             raise ConfigError(problems)
         data = parse_value(text)
+    except RecursionError as error:
+        told = "an alias that holds itself, or nesting without end"
+        raise ConfigError([Problem(shown, f"not valid YAML: {told}")]) from error
     except yaml.YAMLError as error:
         raise ConfigError([_syntax_problem(error, shown)]) from error
     if not isinstance(data, dict):
+        found = {list: "this is a list", type(None): "the file is empty"}
         raise ConfigError(
-            [Problem(f"{shown}:1", "a suite is a mapping with dataset, prompts and models")]
+            [
+                Problem(
+                    f"{shown}:1",
+                    "a suite is a mapping with dataset, prompts and models; "
+                    f"{found.get(type(data), 'this is a single value')}",
+                )
+            ],
+            "evalkit init writes one to begin with.",
         )
     return data, SourceMap(shown, lines)
+
+
+def _encoding_problem(error: UnicodeDecodeError, shown: str) -> Problem:
+    start: bytes = error.object[:2]
+    if start in (b"\xff\xfe", b"\xfe\xff"):
+        return Problem(shown, "is UTF-16; save it as UTF-8")
+    line = error.object.count(b"\n", 0, error.start) + 1
+    told = f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
+    return Problem(f"{shown}:{line}", told)
 
 
 def _walk(
@@ -116,14 +142,16 @@ def _walk(
 
 def _syntax_problem(error: yaml.YAMLError, shown: str) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        what = ", ".join(part for part in (error.context, error.problem) if part)
-        if "${" in (error.problem_mark.get_snippet() or ""):
-            what += "; quote a value with ${…} in it"
-        return Problem(f"{shown}:{error.problem_mark.line + 1}", f"not valid YAML: {what}")
+        return Problem(f"{shown}:{error.problem_mark.line + 1}", told_kindly(error))
+    if isinstance(error, yaml.reader.ReaderError):
+        return Problem(shown, f"not a text file: it holds the character U+{error.character:04X}")
     return Problem(shown, f"not valid YAML: {error}")
 
 
 def _nearby(path: Path) -> str | None:
     folder = path.parent if path.parent.is_dir() else None
     found = sorted(item.name for item in folder.glob("*.y*ml")) if folder else []
+    near = difflib.get_close_matches(path.name, found, n=1)
+    if near:
+        return f"Did you mean {path.with_name(near[0])}?"
     return f"In that folder: {', '.join(found[:8])}" if found else None

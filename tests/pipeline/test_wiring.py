@@ -80,7 +80,7 @@ def test_a_key_no_header_can_carry_is_refused_unseen():
 
 def test_records_name_hosts_without_credentials():
     with pytest.raises(UsageError) as caught:
-        resolve({"model": "m", "base_url": "https://user:pass@gate.example:8443/x"})
+        resolve("m", ANTHROPIC_BASE_URL="https://user:pass@gate.example:8443/x")
     assert "pass@" not in str(caught.value)
     _, endpoints, _ = resolve({"model": "m", "base_url": "https://gate.example:8443/x"})
     assert endpoint_hosts(endpoints) == {"m": "gate.example:8443"}

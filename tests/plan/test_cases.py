@@ -48,7 +48,7 @@ def test_limit_takes_the_first_rows():
             {"id": "id"},
             "d.jsonl:2: the case id '1' was already used at d.jsonl:1",
         ),
-        ([{"q": "a"}, {"q": "a"}], {}, "already used"),
+        ([{"q": "a"}, {"q": "a"}], {}, "d.jsonl:2: the row says the same as d.jsonl:1"),
         ([{"id": " "}], {"id": "id"}, "the id column 'id' is empty"),
         ([{"q": 1}], {"id": "key"}, "no column 'key'; the row has q"),
         ([{"q": 1}], {"target": "a"}, "no column 'a'"),

@@ -44,17 +44,17 @@ SUITES = [
     (
         "dataset",
         "dataset: [rows.jsonl]",
-        "dataset: expected a mapping of names to values, found a list",
+        "dataset: expected a path or a mapping of names to values, found a list",
     ),
     ("dataset", "dataset: {path: rows.csv, target: answer}", "FOLDER/rows.csv: no such file"),
     (
         "dataset",
-        "dataset: {path: rows.jsonl, limit: -1}",
+        "dataset: {path: rows.jsonl, limit: -1, target: answer}",
         "dataset.limit: must be at least 1, found -1",
     ),
     (
         "dataset",
-        "dataset: {path: rows.jsonl, format: xlsx}",
+        "dataset: {path: rows.jsonl, format: xlsx, target: answer}",
         "dataset.format: expected jsonl, json, csv, tsv, yaml, parquet, text or hf, found 'xlsx'",
     ),
     (
@@ -70,7 +70,7 @@ SUITES = [
     (
         "dataset",
         "dataset: {path: rows.jsonl, target: anser}",
-        f"dataset.target: no column 'anser'; {COLUMNS}",
+        f"dataset.target: no column 'anser'; did you mean 'answer'? {COLUMNS}",
     ),
     (
         "dataset",
@@ -90,7 +90,7 @@ SUITES = [
     (
         "dataset",
         'dataset: {path: rows.jsonl, target: "{{ anser }}"}',
-        f"dataset.target: uses 'anser', which no row has; {COLUMNS}",
+        f"dataset.target: uses 'anser', which no row has; did you mean 'answer'? {COLUMNS}",
     ),
     (
         "dataset",
@@ -109,7 +109,7 @@ SUITES = [
     ),
     (
         "dataset",
-        "dataset: {path: '${NOWHERE}/rows.jsonl'}",
+        "dataset: {path: '${NOWHERE}/rows.jsonl', target: answer}",
         "dataset.path: the variable NOWHERE is not set; ${NOWHERE:-…} gives a default",
     ),
     (
@@ -175,12 +175,12 @@ SUITES = [
     (
         "prompts",
         'prompts: {plain: "{{ queston }}"}',
-        f"prompts.plain: the prompt uses 'queston', which no row has; {COLUMNS}",
+        f"prompts.plain: the prompt uses 'queston', which no row has; did you mean 'question'? {COLUMNS}",
     ),
     (
         "prompts",
         'prompts: {plain: "{% if question %}x"}',
-        "prompts.plain: prompts.plain.user, template line 1: Unexpected end of template. Jinja was looking for the following tags: 'elif' or 'else' or 'endif'. The innermost block that needs to be closed is 'if'.",
+        "prompts.plain: user, template line 1: Unexpected end of template. Jinja was looking for the following tags: 'elif' or 'else' or 'endif'. The innermost block that needs to be closed is 'if'.",
     ),
     (
         "prompts",
@@ -343,6 +343,117 @@ SUITES = [
         "report: {formats: pdf}",
         "report.formats.0: expected terminal, html, markdown, json, csv or junit, found 'pdf'",
     ),
+    (
+        "models",
+        "models: [{model: m, headers: {Authorization: Bearer abc}}]",
+        "models.0.headers.Authorization: a key does not belong in a suite; name its variable with api_key_env",
+    ),
+    (
+        "models",
+        "models: [{model: m, headers: {x-team-token: abc}}]",
+        "models.0.headers.x-team-token: a key does not belong in a suite; name its variable with api_key_env",
+    ),
+    (
+        "models",
+        "models: [{model: m, extra_body: {a: [{x-api-key: abc}]}}]",
+        "models.0.extra_body.a.0.x-api-key: a key does not belong in a suite; name its variable with api_key_env",
+    ),
+    (
+        "models",
+        "models: [{model: m, base_url: 'https://user:pass@host'}]",
+        "models.0: base_url holds a user name or password; name the key's variable in api_key_env",
+    ),
+    (
+        "models",
+        "models: [{model: m, base_url: 'https://host/?key=abc'}]",
+        "models.0: base_url is a server's address, without ? and #; see headers and api_key_env",
+    ),
+    (
+        "models",
+        "models: [{model: m, api_key_env: my key}]",
+        "models.0.api_key_env: 'my key' is no name of an environment variable",
+    ),
+    (
+        "models",
+        "models: [{model: m, headers: {x-team: 3}}]",
+        'models.0.headers.x-team: expected text, found 3; put it in quotes: "3"',
+    ),
+    (
+        "models",
+        "models: [{model: m, headers: {x team: a}}]",
+        "models.0: 'x team' is no header that can be sent",
+    ),
+    (
+        "models",
+        "models: [{betta: 1}]",
+        "models.0.betta: unknown key; did you mean 'beta'?\nsuite.yaml:3: models.0.model: is missing",
+    ),
+    (
+        "models",
+        "models: [4.5]",
+        "models.0: expected a model's name or a mapping of names to values, found 4.5",
+    ),
+    ("models", "models:", "models: expected a list, found nothing"),
+    (
+        "anthropic_api_key",
+        "anthropic_api_key: abc",
+        "anthropic_api_key: a key does not belong in a suite; name its variable with api_key_env",
+    ),
+    (
+        "description",
+        "description: ask me with sk-ant-api03-abcdef",
+        "description: this looks like an API key; it does not belong in a suite",
+    ),
+    ("name", "name: 42", 'name: expected text, found 42; put it in quotes: "42"'),
+    ("name", "name: " + "x" * 101, "name: has 101 characters, and at most 100 are taken"),
+    ("samples", "samples: 1:30", "samples: expected a whole number, found '1:30'"),
+    ("budget", "budget: {max_cost_usd: .inf}", "budget.max_cost_usd: must be a number, found inf"),
+    (
+        "prompts",
+        "prompts: {plain: {{ question }}}",
+        'not valid YAML: while constructing a mapping, found unhashable key; quote a value that begins with {, as in "{{ question }}"',
+    ),
+    (
+        "prompts",
+        'prompts: {plain: "Question: {question}"}',
+        "prompts.plain: {question} is plain text; the column is {{ question }}",
+    ),
+    (
+        "prompts",
+        'prompts: {plain: "{{ question | uper }}"}',
+        "prompts.plain: user, template line 1: no filter is called 'uper'; did you mean 'upper'?",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {messages: [{role: user, content: '{{ question }}'}, {role: assistant, content: 'So'}]}}",
+        "prompts.plain: claude-haiku-4-5: a prefilled answer goes with no thinking",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {user: '{{ examples }}', examples: {path: none.jsonl, sample: 2}}}",
+        "prompts.plain.examples: FOLDER/none.jsonl: no such file",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {user: '{{ examples }}', examples: {path: rows.jsonl, sample: 2}}}",
+        "prompts.plain.examples: FOLDER/rows.jsonl has 1 rows, fewer than sample: 2",
+    ),
+    (
+        "dataset",
+        'dataset: {path: rows.jsonl, target: answer, filter: "id = 3"}',
+        "dataset.filter: there is more behind the expression; compare with ==, join with and, or",
+    ),
+    (
+        "dataset",
+        'dataset: {path: rows.jsonl, target: answer, filter: "{{ id }}"}',
+        "dataset.filter: an expression stands by itself, without {{ }}",
+    ),
+    (
+        "dataset",
+        'dataset: {path: rows.jsonl, filter: "", target: answer}',
+        "dataset.filter: expected some text, found ''",
+    ),
+    ("extends", "extends: 3", "extends: extends names a file, or a list of files"),
     ("limits", "limits: {rpm: 3}", "limits.rpm: unknown key; accepted: concurrency, "),
 ]
 
@@ -363,7 +474,7 @@ DATASETS = [
     ),
     ("d.csv", b"id,id,answer\n", "", "FOLDER/d.csv:1: the column 'id' is there twice"),
     ("d.csv", b"", "", "FOLDER/d.csv:1: no header line"),
-    ("d.csv", b"id,answer\n", "", "the dataset has no rows"),
+    ("d.csv", b"id,answer\n", "", "FOLDER/d.csv: the dataset has no rows"),
     ("d.csv", b'id,answer\n1,"open\n', "", "FOLDER/d.csv:2: unexpected end of data"),
     ("d.csv", b"id,answer\n1,caf\xe9\n", "", "FOLDER/d.csv:2: byte 0xe9 is not utf-8"),
     ("d.csv", "id,answer\n1,2\n".encode("utf-16"), "", "FOLDER/d.csv:1: byte 0xff is not utf-8"),
@@ -424,7 +535,7 @@ DATASETS = [
         "d.yaml",
         b"- {id: 1, answer: 2}\n- [1\n",
         "",
-        "FOLDER/d.yaml:3: not valid YAML: expected ',' or ']', but got '<stream end>'",
+        "FOLDER/d.yaml:3: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'",
     ),
     (
         "d.parquet",
@@ -437,6 +548,44 @@ DATASETS = [
         b"\x1f\x8b\x08\x00",
         "",
         "FOLDER/d.jsonl.gz: the packed data is damaged: Compressed file ended before the end-of-stream marker was reached",
+    ),
+    (
+        "d.csv",
+        b"id;answer\n1;2\n",
+        "",
+        "FOLDER/d.csv:1: the header is a single column, 'id;answer'",
+    ),
+    ("d.csv", b"id,answer,,\n1,2,,\n", "", "FOLDER/d.csv:1: 2 columns have no name"),
+    ("d.csv", b"PK\x03\x04..", "", "FOLDER/d.csv: this is a spreadsheet or a zip archive"),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": ' + b"[" * 5000 + b"]" * 5000 + b"}\n",
+        "",
+        "FOLDER/d.jsonl:1: nested too deeply",
+    ),
+    (
+        "d.json",
+        b'[{"id": 1, "answer": 2}]\n{"id": 2}',
+        "",
+        "FOLDER/d.json:2: not valid JSON: there is more behind the list",
+    ),
+    (
+        "d.yaml",
+        b"- {id: 1, answer: 1}\n---\n- {id: 2, answer: 1}\n",
+        "",
+        "FOLDER/d.yaml:2: a second document; all rows go into one list",
+    ),
+    (
+        "d.yaml",
+        b"- {id: 1, answer: 1,\n   id: 2}\n",
+        "",
+        "FOLDER/d.yaml:2: the column 'id' is given twice",
+    ),
+    (
+        "d.csv",
+        "id,answer\n1,2\n".encode("utf-16")[:-1],
+        "encoding: utf-16",
+        "FOLDER/d.csv: is not utf-16",
     ),
     ("d.xlsx", b"PK", "", "FOLDER/d.xlsx: unknown dataset format '.xlsx'"),
 ]

@@ -5,13 +5,14 @@ from bad_suites import DATASETS, ROWS, SOUND, SUITES
 
 from evalkit.errors import EvalkitError
 from evalkit.pipeline.preview import preview_suite
+from evalkit.pipeline.start import open_suite
 from evalkit.suite.load import load_suite
 
 
 def told(folder, lines) -> str:
     (folder / "suite.yaml").write_text("\n".join(lines.values()) + "\n", encoding="utf-8")
     with pytest.raises(EvalkitError) as caught:
-        preview_suite(load_suite(folder / "suite.yaml", env={}), {})
+        preview_suite(open_suite(folder / "suite.yaml", env={}), {})
     return caught.value.message.replace(f"{folder}/suite.yaml", "suite.yaml").replace(
         str(folder), "FOLDER"
     )
@@ -44,3 +45,99 @@ def test_a_bad_dataset_is_told_in_these_words(tmp_path, name, data, words, said)
     dataset = f"dataset: {{path: {name}, id: id, target: answer, {words}}}"
     lines = {**SOUND, "dataset": dataset, "prompts": 'prompts: {plain: "{{ id }}?"}'}
     assert told(tmp_path, lines) == said
+
+
+FILES = [
+    ("", "1: a suite is a mapping with dataset, prompts and models; the file is empty"),
+    ("- a\n", "1: a suite is a mapping with dataset, prompts and models; this is a list"),
+    (
+        "dataset:\n\tpath: x\n",
+        "2: not valid YAML: while scanning for the next token, found character '\\t' that cannot "
+        "start any token; a tab cannot indent; use spaces",
+    ),
+    (
+        "description: a: b\n",
+        "1: not valid YAML: mapping values are not allowed here; mend the indentation, or quote a "
+        "value with ': ' in it",
+    ),
+    (
+        "description: !!python/name:os.system x\n",
+        "1: not valid YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/name:os.system'; quote a value that begins with !",
+    ),
+    (
+        "description: &a [*a]\n",
+        " not valid YAML: an alias that holds itself, or nesting without end",
+    ),
+    (
+        "description: caf\xe9\n".encode("latin-1"),
+        "1: byte 0xe9 is not UTF-8; save the file as UTF-8",
+    ),
+    ("name: x\n".encode("utf-16"), " is UTF-16; save it as UTF-8"),
+    (b"a\x00", " not a text file: it holds the character U+0000"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), FILES, ids=[row[1][:40] for row in FILES])
+def test_a_file_that_is_no_suite_is_told_in_these_words(tmp_path, text, said):
+    path = tmp_path / "suite.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(EvalkitError) as caught:
+        open_suite(path, env={})
+    assert caught.value.message == f"{path}:{said}"
+
+
+def test_faults_of_every_kind_are_told_together_in_the_order_of_the_file(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(ROWS)
+    (tmp_path / "suite.yaml").write_text(
+        """\
+dataset: {path: rows.jsonl, id: id, target: anser}
+prompts:
+  plain: "{{ qestion }}"
+  broken: "{% if %}"
+  gone: {file: gone.md}
+models: [claude-haiku-4-5, {model: m, betta: x}]
+thinking: [off, lots, 12]
+samples: 0
+scorers: [nubmer]
+gate: {rules: {scorer: nubmer}}
+matrix: {exclude: foo}
+"""
+    )
+    with pytest.raises(EvalkitError) as caught:
+        open_suite(tmp_path / "suite.yaml", env={})
+    told = caught.value.message.replace(f"{tmp_path}/", "").splitlines()
+    assert [line.split(": ")[:2] for line in told] == [
+        ["suite.yaml:1", "dataset.target"],
+        ["suite.yaml:3", "prompts.plain"],
+        ["suite.yaml:4", "prompts.broken"],
+        ["suite.yaml:5", "prompts.gone.file"],
+        ["suite.yaml:6", "models.1.betta"],
+        ["suite.yaml:7", "thinking.1"],
+        ["suite.yaml:7", "thinking.2"],
+        ["suite.yaml:8", "samples"],
+        ["suite.yaml:9", "scorers.0"],
+        ["suite.yaml:10", "gate.rules.0"],
+    ]
+
+
+def test_a_fault_of_the_command_line_is_told_as_one(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(ROWS)
+    (tmp_path / "suite.yaml").write_text("\n".join(SOUND.values()))
+    with pytest.raises(EvalkitError) as caught:
+        open_suite(tmp_path / "suite.yaml", ["samples=none", "models.0.top_p=7"], env={})
+    assert caught.value.message.splitlines() == [
+        "--set models.0.top_p: must be at most 1, found 7",
+        "--set samples: expected a whole number, found 'none'",
+    ]
+
+
+def test_a_row_that_breaks_a_prompt_is_named(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(ROWS + '{"id": "b", "answer": "3"}\n')
+    (tmp_path / "suite.yaml").write_text("\n".join(SOUND.values()))
+    with pytest.raises(EvalkitError) as caught:
+        preview_suite(load_suite(tmp_path / "suite.yaml", env={}), {})
+    assert caught.value.message == (
+        f"{tmp_path}/rows.jsonl:2: case 'b': prompts.plain.user, template line 1: 'question' is "
+        "undefined; the row has id, answer"
+    )

@@ -120,3 +120,32 @@ def test_a_bad_override_is_a_usage_error(tmp_path, override):
 def test_a_dash_on_the_command_line_is_standard_input(tmp_path):
     path = write(tmp_path / "s.yaml", BASE)
     assert load_suite(path, ["dataset.path=-"]).suite.dataset.path == "-"
+
+
+def test_what_begins_with_x_holds_anchors(tmp_path):
+    (tmp_path / "suite.yaml").write_text(
+        "x-turn: &turn '{{ q }}'\ndataset: d.csv\nprompts: {a: *turn}\nmodels: m\n"
+    )
+    assert load_suite(tmp_path / "suite.yaml", env={}).suite.prompts["a"].user == "{{ q }}"
+
+
+def test_short_forms_are_written_out_for_the_command_line(tmp_path):
+    (tmp_path / "suite.yaml").write_text("dataset: d.csv\nprompts: '{{ q }}'\nmodels: m\n")
+    overrides = ["models.0.temperature=0.5", "prompts.prompt.system=Be brief.", "dataset.limit=3"]
+    suite = load_suite(tmp_path / "suite.yaml", overrides, env={}).suite
+    assert (suite.models[0].model, suite.models[0].temperature) == ("m", 0.5)
+    assert (suite.prompts["prompt"].user, suite.prompts["prompt"].system) == (
+        "{{ q }}",
+        "Be brief.",
+    )
+    assert (suite.dataset.path, suite.dataset.limit) == (str(tmp_path / "d.csv"), 3)
+
+
+def test_values_are_what_they_look_like(tmp_path):
+    (tmp_path / "suite.yaml").write_text(
+        "dataset: d.csv\nprompts: {a: 2026-11-25}\nmodels: {model: m, version: 2023-06-01}\n"
+        "answer_tokens: 010\nname: 1_0\nallow_code: yes\nbudget: {max_cost_usd: 1e-1}\n"
+    )
+    suite = load_suite(tmp_path / "suite.yaml", env={}).suite
+    assert (suite.prompts["a"].user, suite.models[0].version) == ("2026-11-25", "2023-06-01")
+    assert (suite.answer_tokens, suite.name, suite.budget.max_cost_usd) == (10, "1_0", 0.1)

@@ -131,7 +131,7 @@ def test_a_missing_suite_names_those_beside_it(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_suite(tmp_path / "siute.yaml")
     assert "no such file" in str(caught.value)
-    assert caught.value.hint == "In that folder: suite.yaml"
+    assert caught.value.hint == f"Did you mean {tmp_path}/suite.yaml?"
 
 
 def test_a_prompt_file_is_read_in(tmp_path):
