@@ -149,7 +149,10 @@ class _Maker:
         within = banked.within.get(subject)
         noise = None
         if within is not None:
-            noise = within / self.subjects.samples + within / float(column.counts[known].mean())
+            # A run's share of what is banked: its samples, or one where they are reduced to one.
+            banked_each = float(column.counts[known].mean())
+            each = banked_each / (self.bank.n_runs if self.bank else 1)
+            noise = within / max(each, 1.0) + within / banked_each
         cases = None if tag is None else self.subjects.tags[tag]
         plain = self._question(subject, bound, limit, kind, self._members(cases, known))
         sign = 1 if bound == "max_drop" else -1

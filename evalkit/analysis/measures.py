@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.analysis.outcomes import Graded, grade
+from evalkit.analysis.outcomes import Graded, case_scores, grade
 from evalkit.analysis.results import OUTCOME_CLASSES
 from evalkit.analysis.trials import Trials
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
@@ -28,6 +28,7 @@ class Measure:
     """One measure by variant and case: sums over trials, and how many there were.
 
     ``missing`` trials have no value through no fault of the model. ``squares`` are sums of squares.
+    Where the suite reduces the samples of a case to one value, that counts as one trial.
     """
 
     sums: FloatArray
@@ -81,7 +82,19 @@ def recorded(trials: Trials) -> IntArray:
 
 
 def _score(trials: Trials, graded: Graded) -> Measure:
-    return _measure(trials, graded.score, graded.is_missing)
+    if graded.scorer not in trials.reductions:
+        return _measure(trials, graded.score, graded.is_missing)
+    # One value a case; where a missing sample could change it, the whole case is missing.
+    scores = case_scores(trials, graded)
+    is_known = ~np.isnan(scores.mean) & (scores.low == scores.high)
+    filled = np.where(is_known, scores.mean, 0.0)
+    asked = recorded(trials) > 0
+    return Measure(
+        sums=filled,
+        squares=filled * filled,
+        counts=is_known.astype(np.int64),
+        missing=(asked & ~is_known).astype(np.int64),
+    )
 
 
 def _shares(trials: Trials, graded: list[Graded]) -> Iterator[tuple[str, BoolArray]]:

@@ -15,6 +15,7 @@ from evalkit.errors import EXIT_INCONCLUSIVE
 from evalkit.report import gate as pages
 from evalkit.report.format import one_line
 from evalkit.report.gate_report import GateReport
+from evalkit.store.files import write_text
 
 if TYPE_CHECKING:
     from evalkit.pipeline.outlook import Outlook
@@ -23,11 +24,9 @@ _COLOURS = {"pass": "green", "regression": "red", "inconclusive": "yellow", "unm
 
 
 def write_gate_pages(report: GateReport, folder: Path) -> Path:
-    """Write ``gate.json``, ``gate.md`` and ``gate.junit.xml`` into a folder; the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "gate.json").write_text(pages.to_json(report), encoding="utf-8")
-    (folder / "gate.md").write_text(pages.markdown(report), encoding="utf-8")
-    (folder / "gate.junit.xml").write_text(pages.to_junit(report), encoding="utf-8")
+    """Write ``gate.txt``, ``gate.json``, ``gate.md`` and ``gate.junit.xml``; their folder."""
+    for name, text in pages.documents(report).items():
+        write_text(folder / name, text)
     return folder
 
 

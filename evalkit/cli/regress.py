@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from evalkit.pipeline.notify import Webhook
     from evalkit.pipeline.regress import Done
     from evalkit.pipeline.slots import Schedule
+    from evalkit.report.gate_report import GateReport
     from evalkit.store.baselines import Baseline
     from evalkit.suite.schema import Suite
 
@@ -126,6 +127,7 @@ def command(
     \b
     Example: evalkit regress suite.yaml --baseline nightly --every 1d --keep 30
     """
+    from evalkit.cli.gate_outcome import tell
     from evalkit.cli.progress import watching
     from evalkit.pipeline.regress import Job, run_job, thin_out
     from evalkit.suite.load import load_suite
@@ -141,6 +143,7 @@ def command(
         loaded=loaded,
         baseline=_baseline(loaded.suite, baseline, baselines),
         runs=runs,
+        baselines=baselines,
         env=env,
         only=only,
         allowed=allow,
@@ -153,12 +156,20 @@ def command(
     is_quiet = quiet or not (verbose or _is_watched())
     with watching("none" if is_quiet and progress is None else progress) as listen:
         done = run_job(job, listen, lambda: datetime.now(UTC))
-    code = _tell(done, out, junit, summary, as_json=as_json, is_quiet=is_quiet)
-    if not done.is_repeat:
-        _notify(done, webhooks)
+    place = out / done.folder.path.parent.name / done.folder.path.name
+    _write(done, place, {"gate.junit.xml": junit, "gate.md": summary})
+    if done.missed:
+        click.echo(f"warning: {done.missed:,} scheduled runs before this one are missing", err=True)
+    if done.report is None:
+        _tell_again(done, as_json=as_json, is_quiet=is_quiet)
+    else:
+        tell(done.report, place, as_json=as_json, quiet=is_quiet)
+        _notify(done.report, webhooks)
+    if not done.is_final:
+        click.echo("Not finished: the same command goes on with it.", err=True)
     if kept := keep or gate.keep:
         thin_out(runs, loaded.suite.name, kept)
-    return code
+    return done.exit_code
 
 
 def _is_watched() -> bool:
@@ -219,47 +230,38 @@ def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[We
         yield Webhook(url, spec.format, spec.when, template)
 
 
-def _tell(
-    done: Done,
-    out: Path,
-    junit: Path | None,
-    summary: Path | None,
-    *,
-    as_json: bool,
-    is_quiet: bool,
-) -> int:
-    from evalkit.cli.gate_outcome import tell, write_gate_pages
+def _write(done: Done, place: Path, copies: Mapping[str, Path | None]) -> None:
+    """The run's report and the gate's pages below the folder of reports, and copies for CI."""
     from evalkit.cli.pages import write_files
     from evalkit.pipeline.compare import compare_run
-    from evalkit.report import gate as pages
+    from evalkit.store.files import write_text
 
-    folder, report = done.folder, done.report
-    place = out / folder.path.parent.name / folder.path.name
-    if folder.manifest().totals.get("ok"):
-        write_files(compare_run(folder), place)
-    write_gate_pages(report, place)
-    for path, text in ((junit, pages.to_junit(report)), (summary, pages.markdown(report))):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    if done.missed:
-        click.echo(f"warning: {done.missed:,} scheduled runs before this one are missing", err=True)
-    if done.is_repeat and not is_quiet:
-        click.echo(f"The slot {report.slot} has its result already; nothing was sent.", err=True)
-    code = tell(report, place, as_json=as_json, quiet=is_quiet)
-    if not done.is_final:
-        why = f" ({report.stopped_because})" if report.stopped_because else ""
-        click.echo(f"Not finished{why}: the same command goes on with it.", err=True)
-    return code
+    if done.report is not None and done.folder.manifest().totals.get("ok"):
+        write_files(compare_run(done.folder), place)
+    for page in sorted((done.folder.path / "gate").iterdir()):
+        text = page.read_text(encoding="utf-8")
+        write_text(place / page.name, text)
+        copy = copies.get(page.name)
+        if copy is not None:
+            write_text(copy, text)
 
 
-def _notify(done: Done, webhooks: list[Webhook]) -> None:
+def _tell_again(done: Done, *, as_json: bool, is_quiet: bool) -> None:
+    """The result that the slot has already."""
+    page = done.folder.path / "gate" / ("gate.json" if as_json else "gate.txt")
+    if as_json or done.exit_code or not is_quiet:
+        click.echo(page.read_text(encoding="utf-8"), nl=False)
+    if not is_quiet:
+        click.echo(f"The slot {done.slot} has its result already; nothing was sent.", err=True)
+
+
+def _notify(report: GateReport, webhooks: list[Webhook]) -> None:
     from evalkit.pipeline.notify import NotTold, is_wanted, tell_webhook
 
     for number, webhook in enumerate(webhooks, start=1):
-        if not is_wanted(webhook.when, done.report):
+        if not is_wanted(webhook.when, report):
             continue
         try:
-            tell_webhook(webhook, done.report)
+            tell_webhook(webhook, report)
         except NotTold as error:
             click.echo(f"warning: webhook {number} was not told: {error}", err=True)

@@ -13,7 +13,7 @@ from evalkit.messages.request import encode_request, request_digest
 from evalkit.pipeline.stored import StoredRun
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.store.baselines import BankedColumn, Baseline
-from evalkit.suite.schema import ScorerSpec
+from evalkit.suite.schema import ScorerSpec, Suite
 from evalkit.tables import case_row, encode_row
 from evalkit.types import Case, Request
 
@@ -38,9 +38,18 @@ def settings_digest(planned: PlannedVariant) -> str:
     return request_digest(encode_request(empty, planned.endpoint))
 
 
+def prompt_digest(suite: Suite, name: str) -> str:
+    """A content hash of a prompt and of what it may include; where its files lie is no part."""
+    told = suite.prompts[name].model_dump(mode="json", exclude_defaults=True, exclude={"origin"})
+    if path := (told.get("examples") or {}).get("path"):
+        told["examples"]["path"] = Path(path).name
+    return request_digest({"prompt": told, "templates": dict(suite.templates)})
+
+
 def scorer_digest(spec: ScorerSpec) -> str:
     """A content hash of a scorer: its options, and of a user's own the file it lies in."""
-    told = spec.model_dump(mode="json")
+    # Without defaults, so that a field a later evalkit adds voids no bank.
+    told = {"type": spec.type, **spec.model_dump(mode="json", exclude_defaults=True)}
     path, _, name = str(told.get("python", "")).rpartition(":")
     if path and Path(path).is_file():
         told["python"] = f"{hashlib.blake2b(Path(path).read_bytes()).hexdigest()}:{name}"
@@ -61,7 +70,7 @@ def void_because(baseline: Baseline, run: StoredRun, allowed: Iterable[str] = ()
         if banked is None:
             continue
         digests = {
-            "prompt": run.manifest.digests.get(f"prompt:{planned.variant.prompt}", ""),
+            "prompt": prompt_digest(run.suite, planned.variant.prompt),
             "settings": settings_digest(planned),
         }
         for what in ("prompt", "settings"):

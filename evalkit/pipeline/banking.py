@@ -13,7 +13,12 @@ from evalkit.analysis import bank as banks
 from evalkit.analysis.measures import Measure, measures
 from evalkit.analysis.trials import Trials
 from evalkit.errors import UsageError
-from evalkit.pipeline.bank_checks import case_digest, scorer_digest, settings_digest
+from evalkit.pipeline.bank_checks import (
+    case_digest,
+    prompt_digest,
+    scorer_digest,
+    settings_digest,
+)
 from evalkit.pipeline.stored import StoredRun, differences, load_run, trials_of
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.stats.arrays import FloatArray
@@ -82,7 +87,7 @@ def make_baseline(
         runs=tuple(_run(run) for run in runs),
         digests={
             "dataset": first.manifest.digests.get("dataset", ""),
-            **{f"prompt:{one}": first.manifest.digests[f"prompt:{one}"] for one in sorted(prompts)},
+            **{f"prompt:{one}": prompt_digest(first.suite, one) for one in sorted(prompts)},
             **{f"scorer:{spec.name}": scorer_digest(spec) for spec in first.suite.scorers},
         },
         cases=tuple((case.id, case_digest(case)) for case in first.folder.cases()),
@@ -175,7 +180,7 @@ def _banked(
     return BankedVariant(
         models=tuple(sorted({model for one in trials for model in _answered(one, key)})),
         digests={
-            "prompt": first.manifest.digests[f"prompt:{planned.variant.prompt}"],
+            "prompt": prompt_digest(first.suite, planned.variant.prompt),
             "settings": settings_digest(planned),
         },
         columns=columns,

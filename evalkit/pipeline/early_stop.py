@@ -187,9 +187,17 @@ class EarlyStop:
 
 
 def _live_scorers(prepared: Prepared, wanted: Collection[str]) -> dict[str, Scorer]:
-    """The scorers that rules speak of, as far as they grade an answer at once."""
-    found = {scorer.name: scorer for scorer in build_scorers(prepared.run.suite)}
-    return {name: scorer for name, scorer in found.items() if f"score:{name}" in wanted}
+    """The scorers that rules speak of, as far as they grade an answer at once.
+
+    Judges are asked when all answers are in, and samples are reduced when all of a case are: under
+    rules about those a run goes on to its end.
+    """
+    plain = {spec.name for spec in prepared.run.suite.scorers if spec.reduce == "mean"}
+    return {
+        scorer.name: scorer
+        for scorer in build_scorers(prepared.run.suite)
+        if f"score:{scorer.name}" in wanted and scorer.name in plain
+    }
 
 
 def _is_lost(outcome: Response | Failure) -> bool:
@@ -201,12 +209,12 @@ class _Cells:
 
     def __init__(self, prepared: Prepared, wanted: Collection[str]) -> None:
         found = measures(prepared.trials)
-        judged = {
-            f"score:{spec.name}"
-            for spec in prepared.run.suite.scorers
-            if spec.name not in {scorer.name for scorer in build_scorers(prepared.run.suite)}
-        }
-        live = [name for name in wanted if name in found and name not in judged]
+        known = set(_live_scorers(prepared, wanted))
+        live = [
+            name
+            for name in wanted
+            if name in found and (name.removeprefix("score:") in known or ":" not in name)
+        ]
         self.count: IntArray = recorded(prepared.trials)
         self.ready: BoolArray = self.count >= prepared.subjects.samples
         self.lost: FloatArray = found["lost"].sums.copy()

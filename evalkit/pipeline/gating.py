@@ -26,6 +26,7 @@ from evalkit.pipeline.bank_checks import bank_for, changed_models, void_because
 from evalkit.pipeline.stored import StoredRun, load_run, seed_of, trials_of
 from evalkit.policies import GatePolicy, ScoreRule
 from evalkit.report.gate_report import GateReport, Usage
+from evalkit.stats.arrays import IntArray
 from evalkit.store.baselines import Baseline
 from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
@@ -83,10 +84,12 @@ def prepare(
     policy: GatePolicy,
     *,
     imagined: Callable[[Trials], Bank] | None = None,
+    units: Callable[[Trials], tuple[IntArray, ...]] | None = None,
 ) -> Prepared:
     """Read a run and fix the tests: rules, margins, errors and the order of cases.
 
-    ``imagined`` makes a bank where there is no baseline, for a plan. Raises UsageError
+    ``imagined`` makes a bank where there is no baseline, for a plan; ``units`` says in which order
+    cases count, in place of the run's own. Raises UsageError
     for rules that ask what the baseline does not have, and for a margin under four times the
     bank's own error.
     """
@@ -97,7 +100,11 @@ def prepare(
         variants=tuple(variant.key for variant in trials.variants),
         n_cases=len(trials.cases.ids),
         tags=trials.cases.tags,
-        units=shuffled_units(trials.cases.ids, trials.cases.clusters, seed),
+        units=(
+            units(trials)
+            if units is not None
+            else shuffled_units(trials.cases.ids, trials.cases.clusters, seed)
+        ),
         samples=run.suite.samples,
     )
     bank = bank_for(baseline, trials.cases.ids) if baseline else None

@@ -6,9 +6,6 @@ a crash, gives the same result for the same slot, and knows the verdict before.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +16,6 @@ from typing import Any
 from evalkit.analysis.verdicts import GateVerdict
 from evalkit.errors import (
     EXIT_API,
-    EXIT_INCONCLUSIVE,
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
@@ -33,25 +29,28 @@ from evalkit.events import Listener
 from evalkit.pipeline.bank_checks import void_because
 from evalkit.pipeline.collecting import without_cache
 from evalkit.pipeline.continuing import adopt_suite, compare_with_run
+from evalkit.pipeline.deadline import Deadline, Timed
 from evalkit.pipeline.early_stop import EarlyStop
-from evalkit.pipeline.gating import Prepared, conclude, gate_policy, gate_run, prepare
+from evalkit.pipeline.gating import Prepared, conclude, gate_policy, prepare
+from evalkit.pipeline.nightly import Tonight, identity, remembered, with_nights
 from evalkit.pipeline.run import RunOutcome, execute_run
 from evalkit.pipeline.slots import Schedule
 from evalkit.pipeline.start import discard_run, start_run, stored_suite
 from evalkit.pipeline.stop import Reason
 from evalkit.policies import GatePolicy
+from evalkit.report.gate import documents
 from evalkit.report.gate_report import GateReport
-from evalkit.stats.arrays import IntArray
 from evalkit.store.baselines import Baseline
+from evalkit.store.files import write_text
 from evalkit.store.jobs import read_job, write_job
 from evalkit.store.lock import RunLock, holder
+from evalkit.store.nights import read_nights, write_nights
 from evalkit.store.runs import RunFolder, list_runs
+from evalkit.suite.gate_schema import NightsSpec
 from evalkit.suite.load import LoadedSuite
-from evalkit.types import TrialResult
 
 REGRESS = "regress"
 _OPEN_FOR = timedelta(hours=12)
-_GRACE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ class Job:
     loaded: LoadedSuite
     baseline: Baseline | None
     runs: Path
+    baselines: Path
     env: Mapping[str, str]
     only: tuple[str, ...] = ()
     allowed: Collection[str] = ()
@@ -76,14 +76,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a job.
+    """What became of a job; its pages lie in ``gate/`` of the run's folder.
 
-    ``is_repeat``: its slot had a result already, and nothing was sent; ``missed`` slots before it
-    have none. Unless ``is_final``, the same command goes on with it.
+    ``is_repeat``: its slot had a result already, nothing was sent, and there is no new ``report``;
+    ``missed`` slots before it have none. Unless ``is_final``, the same command goes on with it.
     """
 
-    report: GateReport
     folder: RunFolder
+    exit_code: int
+    report: GateReport | None = None
+    slot: str | None = None
     is_repeat: bool = False
     missed: int = 0
     is_final: bool = True
@@ -115,14 +117,14 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
         slot, missed = _slot(job, earlier, now())
         finished = _of_slot(earlier, slot)
         if finished is not None and "verdict" in finished[1]:
-            return _again(job, finished[0], finished[1])
+            return Done(finished[0], finished[1]["exit_code"], slot=slot, is_repeat=True)
         policy = gate_policy(loaded.suite)
         folder = _begun(job, loaded, earlier, slot, now()) or _start(job, loaded, slot, policy)
         previous = _previous(_earlier(job.runs, loaded.suite.name), folder)
         report, is_final = _with_verdict(job, folder, policy, listen)
         report = replace(report, previous=previous, slot=slot)
         _settle(folder, report, is_final=is_final)
-        return Done(report, folder, missed=missed, is_final=is_final)
+        return Done(folder, report.exit_code, report, slot=slot, missed=missed, is_final=is_final)
 
 
 @contextmanager
@@ -188,19 +190,6 @@ def _of_slot(
     return next((one for one in reversed(earlier) if one[1].get("slot") == slot), None)
 
 
-def _again(job: Job, folder: RunFolder, told: Mapping[str, Any]) -> Done:
-    """The result of a slot that is over, from what is stored."""
-    report = gate_run(folder, job.baseline, gate_policy(job.loaded.suite), allowed=job.allowed)
-    report = replace(
-        report,
-        verdict=told["verdict"],
-        exit_code=told["exit_code"],
-        slot=told.get("slot"),
-        previous=told.get("previous"),
-    )
-    return Done(report, folder, is_repeat=True)
-
-
 def _begun(
     job: Job,
     loaded: LoadedSuite,
@@ -257,22 +246,76 @@ def _with_verdict(
 
     And whether that is the last word: what ended for want of money, time or a server may go on.
     """
+    # Asked before and failed: a job that goes on tries that again.
+    is_retry = "told" in (read_job(folder.path) or {})
+    sitting = Sitting(job, folder, listen, Deadline(job.timeout_s), is_retry=is_retry)
+    spec = job.loaded.suite.gate.nights
+    if spec is not None and job.baseline is not None:
+        return _night(sitting, job.baseline, policy, spec)
     watch = EarlyStop(
         prepare(folder, job.baseline, policy),
         models=_models(job),
         stops_when_decided=job.stops_early,
     )
-    late = _Late(job.timeout_s)
-    # Asked before and failed: a job that goes on tries that again.
-    is_retry = "told" in (read_job(folder.path) or {})
-    outcome = execute_run(folder, job.env, listen, watch=_Timed(watch, late), retry_failed=is_retry)
-    watch.raise_error()
-    if outcome.stopped and outcome.stopped.exit_code == EXIT_INTERRUPTED:
-        raise Unfinished(outcome.stopped, folder)
+    outcome = sitting.ask(watch)
     report = conclude(prepare(folder, job.baseline, policy), job.baseline, job.allowed)
-    if report.usage.asked == 0 and outcome.stopped:
-        raise Unfinished(outcome.stopped, folder)
     return _weighed(report, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """Asks what a watch wants of a job's run, within its time."""
+
+    job: Job
+    folder: RunFolder
+    listen: Listener
+    deadline: Deadline
+    is_retry: bool = False
+
+    def ask(self, watch: EarlyStop) -> RunOutcome:
+        """Ask, and raise Unfinished if it was interrupted or could not even begin."""
+        outcome = execute_run(
+            self.folder,
+            self.job.env,
+            self.listen,
+            watch=Timed(watch, self.deadline),
+            retry_failed=self.is_retry,
+        )
+        watch.raise_error()
+        stopped = outcome.stopped
+        totals = outcome.manifest.totals
+        is_empty = totals.get("ok", 0) + totals.get("failed", 0) == 0
+        if stopped and (stopped.exit_code == EXIT_INTERRUPTED or is_empty):
+            raise Unfinished(stopped, self.folder)
+        return outcome
+
+
+def _night(
+    sitting: Sitting, baseline: Baseline, policy: GatePolicy, spec: NightsSpec
+) -> tuple[GateReport, bool]:
+    """Tonight's cases, more while there is suspicion, and what all nights add up to."""
+    job, folder = sitting.job, sitting.folder
+    of = identity(baseline, job.loaded.suite.gate)
+    before = remembered(folder, lambda: read_nights(job.baselines, baseline.name, of))
+    tonight = Tonight(folder, baseline, policy, spec, before)
+    cases = spec.rows
+    while True:
+        prepared = tonight.prepared()
+        places = tonight.places(prepared, cases)
+        watch = EarlyStop(prepared, places=places, models=_models(job), stops_when_decided=False)
+        outcome = sitting.ask(watch)
+        prepared = tonight.prepared()
+        watched = tonight.watched(prepared)
+        is_open = any(one.is_suspicious for one in watched) and cases < prepared.subjects.n_cases
+        if outcome.stopped is not None or not is_open:
+            break
+        cases += spec.more
+    after = tonight.after(prepared, watched, len(places))
+    report = conclude(prepared, baseline, job.allowed)
+    report, is_final = _weighed(with_nights(report, prepared, watched, after), outcome)
+    if is_final and not report.void:
+        write_nights(job.baselines, baseline.name, after)
+    return report, is_final
 
 
 def _weighed(report: GateReport, outcome: RunOutcome) -> tuple[GateReport, bool]:
@@ -317,6 +360,8 @@ def _settle(folder: RunFolder, report: GateReport, *, is_final: bool) -> None:
             "previous": report.previous,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+    for name, text in documents(report).items():
+        write_text(folder.path / "gate" / name, text)
     write_job(folder.path, job)
 
 
@@ -330,65 +375,3 @@ def thin_out(runs: Path, name: str, keep: int) -> list[RunFolder]:
     for folder in gone:
         folder.remove()
     return gone
-
-
-class _Late:
-    """Stops a sitting when its time is over, and ends it for good some seconds later."""
-
-    def __init__(self, timeout_s: float | None) -> None:
-        self._timeout_s = timeout_s
-        self._stop: Callable[[Reason], None] | None = None
-        self._timers: list[threading.Timer] = []
-        self._guard = threading.Lock()
-
-    def begin(self, stop: Callable[[Reason], None]) -> None:
-        self._stop = stop
-        if self._timeout_s is not None:
-            self._after(self._timeout_s, self._ask)
-            self._after(self._timeout_s + _GRACE_S, self._insist)
-
-    def _after(self, seconds: float, what: Callable[[], None]) -> None:
-        timer = threading.Timer(seconds, what)
-        timer.daemon = True
-        timer.start()
-        self._timers.append(timer)
-
-    def end(self) -> None:
-        with self._guard:
-            self._stop = None
-        for timer in self._timers:
-            timer.cancel()
-
-    def _ask(self) -> None:
-        with self._guard:
-            if self._stop is not None:
-                told = f"the time is over ({self._timeout_s:g} s) before the gate was decided"
-                self._stop(Reason(told, EXIT_INCONCLUSIVE, "Allow more with --timeout."))
-
-    def _insist(self) -> None:
-        """What is in flight is given up, as by a second interrupt."""
-        with self._guard:
-            if self._stop is not None:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _Timed:
-    """A watch with a deadline."""
-
-    def __init__(self, watch: EarlyStop, late: _Late) -> None:
-        self._watch = watch
-        self._late = late
-
-    def order(self) -> IntArray:
-        return self._watch.order()
-
-    def hear(self, result: TrialResult) -> None:
-        self._watch.hear(result)
-
-    def begin(self, stop: Callable[[Reason], None]) -> None:
-        self._late.begin(stop)
-        self._watch.begin(stop)
-
-    def end(self) -> None:
-        self._late.end()
-        self._watch.end()

@@ -32,6 +32,16 @@ _STATUS: dict[RuleOutcome, junit.Status] = {
 }
 
 
+def documents(report: GateReport) -> dict[str, str]:
+    """Every page by the name of its file."""
+    return {
+        "gate.txt": "\n".join(lines(report)) + "\n",
+        "gate.json": to_json(report),
+        "gate.md": markdown(report),
+        "gate.junit.xml": to_junit(report),
+    }
+
+
 def lines(report: GateReport) -> Iterator[str]:
     """The report as plain text."""
     yield fmt.one_line(report.headline)

@@ -43,3 +43,10 @@ def one_sided_p(statistic: float, df: float | None) -> float:
 def normal_quantile(probability: float) -> float:
     """The value below which a standard normal variable falls with ``probability``."""
     return _NORMAL.inv_cdf(probability) if 0 < probability < 1 else copysign(inf, probability - 0.5)
+
+
+def chi_square_p(statistic: float, df: int) -> float:
+    """The chance of a chi-square variable of ``df`` degrees of freedom at least as large."""
+    from scipy import special
+
+    return float(special.chdtrc(df, statistic))

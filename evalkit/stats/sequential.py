@@ -231,12 +231,15 @@ class Cusum:
     ``w <- max(w, 1) * prod (1 - stake (d + tolerance))``, an alarm when it reaches ``alarm``. The
     mean number of nights between false alarms is at least ``alarm`` (Shin, Ramdas and Rinaldo 2023,
     arXiv 2203.03532). ``tolerance`` is the loss that is put up with; it covers the bank's error.
+    ``variance`` is that of a unit's difference on the scale of the ``largest`` unit.
     """
 
     margin: float
     variance: float = PRIOR_VARIANCE
     alarm: float = 30.0
     tolerance: float | None = None
+    largest: int = 1
+    mean_size: float = 1.0
 
     @property
     def tau(self) -> float:
@@ -246,12 +249,15 @@ class Cusum:
     @property
     def stake(self) -> float:
         """The constant bet; small enough that no night can ruin it."""
-        wanted = (self.margin - self.tau) / max(self.variance, 1e-6)
-        return min(wanted, CAP / (1 + self.tau))
+        effect = (self.margin - self.tau) * self.mean_size / self.largest
+        return min(effect / max(self.variance, 1e-6), CAP / (1 + self.tau))
 
-    def night(self, w: float, differences: Iterable[float], *, is_new: bool = True) -> float:
-        """What ``w`` becomes by rows of one night; ``is_new``: by the first rows of another."""
+    def night(self, w: float, units: Iterable[tuple[float, int]], *, is_new: bool = True) -> float:
+        """What ``w`` becomes by units of one night; ``is_new``: by the first ones of another.
+
+        ``units`` are sums of differences over the rows of a unit, and how many rows that is.
+        """
         log_w = log(max(w, 1.0)) if is_new else log(max(w, LEAST_SPREAD))
-        for d in differences:
-            log_w += log1p(-self.stake * (d + self.tau))
+        for total, size in units:
+            log_w += log1p(-self.stake * (total + size * self.tau) / self.largest)
         return exp(min(log_w, _MOST_LOG))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import StoreError, UsageError
-from evalkit.store.files import write_atomically
+from evalkit.store.files import write_text
 
 FORMAT = 1
 NIGHTS = ".nights.json"
@@ -131,16 +131,7 @@ _MAKE_ANEW = "Take it from git again, or make it anew with evalkit baseline set.
 def write_baseline(folder: Path, baseline: Baseline) -> Path:
     """Put a baseline in place, whole or not at all. Raises StoreError."""
     path = baseline_path(folder, baseline.name)
-    text = encode(baseline)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be made: {error.strerror or error}") from error
-
-    def fill(aside: Path) -> None:
-        aside.write_text(text, encoding="utf-8")
-
-    write_atomically(path, fill)
+    write_text(path, encode(baseline))
     return path
 
 

@@ -39,6 +39,22 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def write_text(path: Path, text: str) -> None:
+    """Put a text file in place, whole or not at all, and its folder. Raises StoreError."""
+
+    def fill(aside: Path) -> None:
+        aside.write_text(text, encoding="utf-8")
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent}: cannot be made: {error.strerror or error}",
+            "Check free space and permissions of the folder.",
+        ) from error
+    write_atomically(path, fill)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in ``folder`` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

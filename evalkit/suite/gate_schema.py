@@ -115,12 +115,34 @@ class NotifySpec(Section):
         return value
 
 
+class NightsSpec(Section):
+    """Evidence that adds up over runs, in place of a proof in each. Short form: ``rows``.
+
+    Each run asks ``rows`` cases, others than the last, and ``more`` at a time while there is
+    suspicion. ``alarm`` is about how many runs lie between false alarms, ``tolerance`` the loss
+    that is put up with (default: a quarter of the margin).
+    """
+
+    rows: Annotated[int, Field(ge=10)] = 100
+    more: Annotated[int, Field(ge=1)] = 50
+    alarm: Annotated[float, Field(gt=2)] = 30.0
+    tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if value is True:
+            return {}
+        return {"rows": value} if isinstance(value, int) else value
+
+
 class GateSpec(Section):
     """Rules over a comparison with a stored baseline, and how the regression job goes about it.
 
     ``a_pass`` is the chance taken of passing a true loss of ``max_drop``, ``a_fail`` that of
     failing where nothing was lost. ``variants`` are those that are held to the rules (default:
     all). ``keep`` is how many runs of the job stay, ``timeout_s`` the seconds after which it stops.
+    With ``nights`` the job asks a part of the cases and lets evidence add up over runs.
     """
 
     baseline: Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
@@ -132,6 +154,7 @@ class GateSpec(Section):
     on_inconclusive: Literal["warn", "fail"] = "warn"
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     keep: Annotated[int, Field(ge=1)] | None = None
+    nights: NightsSpec | None = None
     notify: tuple[NotifySpec, ...] = ()
 
     @model_validator(mode="before")

@@ -91,11 +91,13 @@ def nights(drop: float, runs: int, length: int, rows: int = 500, *, alarm: float
             answers = generator.random(rows) < right * (1 - drop / MEAN)
             if len(deck) < 100:
                 deck = generator.permutation(rows)
-            order = np.concatenate([deck, np.setdiff1d(np.arange(rows), deck)])
-            difference, used = (answers - bank)[order], 100
-            w = cusum.night(w, difference[:100])
+            order = np.concatenate(
+                [deck, generator.permutation(np.setdiff1d(np.arange(rows), deck))]
+            )
+            used, units = 100, [(d, 1) for d in (answers - bank)[order].tolist()]
+            w = cusum.night(w, units[:100])
             while 2 < w < alarm and used < rows:
-                w = cusum.night(w, difference[used : used + 50], is_new=False)
+                w = cusum.night(w, units[used : used + 50], is_new=False)
                 used += 50
             deck = deck[100:]
             told.rows.append(used)

@@ -218,13 +218,14 @@ def test_a_level_is_proven_from_either_side_and_seldom_at_it():
 
 def test_nights_add_up_and_forget_good_ones():
     cusum = Cusum(0.05, 0.12)
-    assert cusum.night(0.01, [0.0] * 100) < 1.0
+    rows = [(-0.1, 1)] * 100
+    assert cusum.night(0.01, [(0.0, 1)] * 100) < 1.0
     w = 1.0
     for _ in range(3):
-        w = cusum.night(w, [-0.1] * 100)
+        w = cusum.night(w, rows)
     assert w > cusum.alarm
-    split = cusum.night(cusum.night(1.0, [-0.1] * 60), [-0.1] * 40, is_new=False)
-    assert split == pytest.approx(cusum.night(1.0, [-0.1] * 100))
+    split = cusum.night(cusum.night(1.0, rows[:60]), rows[60:], is_new=False)
+    assert split == pytest.approx(cusum.night(1.0, rows))
 
 
 def test_a_row_costs_microseconds():

@@ -1,0 +1,204 @@
+"""Evidence over nights: each asks a part of the cases, and what speaks for a loss adds up.
+
+One CUSUM for every question about a loss (``stats.sequential.Cusum``); with M of them the alarm is
+M times as high, so that all together raise no more false alarms than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from evalkit.analysis.evidence import MAX_MISSING
+from evalkit.analysis.gate_tests import GateTest, Question
+from evalkit.analysis.measures import Measure, measures, recorded
+from evalkit.analysis.trials import Trials
+from evalkit.analysis.verdicts import RuleOutcome, RuleResult
+from evalkit.analysis.wording import counted, in_points
+from evalkit.stats.arrays import BoolArray, IntArray
+from evalkit.stats.distributions import chi_square_p
+from evalkit.stats.sequential import Cusum
+
+SUSPICIOUS = 2.0
+"""Above this evidence, more cases are asked the same night."""
+DRIFT = 0.01
+"""Below this p-value, nights differ by more than chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tonight:
+    """Tonight's mean difference with its error, from how many cases, and what is missing."""
+
+    mean: float | None
+    error: float | None
+    cases: int
+    n_missing: int
+    n_recorded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A question's evidence: before tonight, after it, and what was seen tonight."""
+
+    key: str
+    before: float
+    after: float
+    alarm: float
+    tonight: Tonight
+    test: GateTest
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether a loss has shown over the nights."""
+        return self.after >= self.alarm and self.is_measured
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether more cases tonight would help."""
+        return SUSPICIOUS < self.after < self.alarm
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether so little is missing that tonight counts."""
+        seen = self.tonight
+        return seen.n_recorded > 0 and seen.n_missing <= MAX_MISSING * seen.n_recorded
+
+
+def is_about_loss(test: GateTest) -> bool:
+    """Whether a test is one that nights add up for."""
+    return test.question.base is not None and test.question.kind in ("drop", "fixed")
+
+
+def key_of(asked: Question, variant: str) -> str:
+    """What a question's evidence is filed under."""
+    return "|".join((asked.subject, variant, asked.tag or ""))
+
+
+def watch_nights(
+    trials: Trials,
+    tests: Sequence[GateTest],
+    before: Mapping[str, float],
+    *,
+    samples: int,
+    alarm: float,
+    tolerance: float | None = None,
+) -> list[Watched]:
+    """Tonight's cases on top of the evidence ``before``, in the order of the tests' units.
+
+    ``samples`` are planned of every case. Missing answers enter at their best.
+    """
+    found, done = measures(trials), recorded(trials)
+    about = [test for test in tests if is_about_loss(test)]
+    told = []
+    for test in about:
+        asked = test.question
+        key = key_of(asked, trials.variants[asked.variant].key)
+        cusum = Cusum(
+            asked.limit,
+            asked.unit_variance(),
+            alarm * len(about),
+            None if tolerance is None else min(tolerance, asked.limit / 2),
+            asked.largest,
+            asked.mean_size,
+        )
+        measure = found[asked.measure]
+        rows = _ready_rows(asked, done[asked.variant] >= samples)
+        old = float(before.get(key, 1.0))
+        told.append(
+            Watched(
+                key=key,
+                before=old,
+                after=cusum.night(old, _sums(asked, measure, rows)),
+                alarm=cusum.alarm,
+                tonight=_tonight(asked, measure, done, rows),
+                test=test,
+            )
+        )
+    return told
+
+
+def _ready_rows(asked: Question, ready: BoolArray) -> list[IntArray]:
+    """The units that are complete, up to the first that is not."""
+    rows = []
+    for members in asked.members:
+        if not ready[members].all():
+            break
+        rows.append(members)
+    return rows
+
+
+def _sums(
+    asked: Question, measure: Measure, units: Sequence[IntArray]
+) -> Iterator[tuple[float, int]]:
+    assert asked.base is not None
+    low, high = (ends[asked.variant] for ends in measure.bounds())
+    for rows in units:
+        known = rows[~np.isnan(low[rows])]
+        if len(known):
+            base = asked.base[known]
+            best = high[known] - base if asked.sign > 0 else base - low[known]
+            yield float(best.sum()), len(known)
+
+
+def _tonight(
+    asked: Question, measure: Measure, done: IntArray, units: Sequence[IntArray]
+) -> Tonight:
+    assert asked.base is not None
+    rows = np.concatenate(units) if units else np.empty(0, dtype=np.int64)
+    d = measure.mean[asked.variant][rows] - asked.base[rows]
+    d = d[~np.isnan(d)]
+    return Tonight(
+        mean=float(d.mean()) if len(d) else None,
+        error=sqrt((asked.variance or 0.25) / len(d)) if len(d) else None,
+        cases=len(rows),
+        n_missing=int(measure.missing[asked.variant][rows].sum()),
+        n_recorded=int(done[asked.variant][rows].sum()),
+    )
+
+
+def night_result(watched: Watched, variant: str, nights: int) -> RuleResult:
+    """What a question's evidence says after tonight."""
+    asked = watched.test.question
+    mean = watched.tonight.mean
+    moved = "nothing seen" if mean is None else f"tonight {in_points(mean)}"
+    evidence = f"evidence {watched.after:.3g} of {watched.alarm:g}"
+    told = f"{evidence} after {counted(nights, 'night')}; {moved}"
+    outcome: RuleOutcome
+    if not watched.is_measured:
+        outcome, why = "unmeasured", f"more than 5% of tonight's answers are missing ({told})"
+    elif watched.is_alarm:
+        outcome, why = "regression", f"a loss over the nights ({told})"
+    else:
+        outcome, why = "pass", f"no alarm ({told})"
+    return RuleResult(
+        subject=asked.subject,
+        bound=asked.bound,
+        limit=asked.limit,
+        variant=variant,
+        outcome=outcome,
+        why=why,
+        method="CUSUM over nights",
+        tag=asked.tag,
+        baseline=asked.banked,
+        value=mean,
+        e_fail=watched.after,
+        units=len(asked.members),
+        seen=watched.tonight.cases,
+        n_missing=watched.tonight.n_missing,
+    )
+
+
+def drift_p(nights: Sequence[tuple[float, float]]) -> float | None:
+    """The chance that nights of one and the same mean differ as much: chi-square of equal means.
+
+    ``nights`` are means with their standard errors; None for fewer than three.
+    """
+    if len(nights) < 3:
+        return None
+    means, errors = np.array(nights, dtype=np.float64).T
+    weights = 1 / np.maximum(errors, 1e-6) ** 2
+    centre = float((weights * means).sum() / weights.sum())
+    return chi_square_p(float((weights * (means - centre) ** 2).sum()), len(nights) - 1)
