@@ -34,6 +34,7 @@ COMMANDS = {
         "Hold a run to its rules against a baseline; say beforehand if that can work.",
     ),
     "regress": ("regress", "Ask a suite afresh and hold it to its gate, in one command for cron."),
+    "history": ("history", "Show a suite's scores, cost and time over its runs."),
     "schedule": ("schedule", "Print a file that lets your scheduler run a regression job."),
     "status": ("status", "See how a run is, from another shell; pause it, slow it down."),
     "list": ("list", "List the runs."),

@@ -166,7 +166,9 @@ def command(
         tell(done.report, place, as_json=as_json, quiet=is_quiet)
         _notify(done.report, webhooks)
     if not done.is_final:
-        click.echo("Not finished: the same command goes on with it.", err=True)
+        reason = done.report.stopped_because if done.report else None
+        why = f" ({reason})" if reason else ""
+        click.echo(f"Not finished{why}: the same command goes on with it.", err=True)
     if kept := keep or gate.keep:
         thin_out(runs, loaded.suite.name, kept)
     return done.exit_code

@@ -32,6 +32,7 @@ from evalkit.pipeline.continuing import adopt_suite, compare_with_run
 from evalkit.pipeline.deadline import Deadline, Timed
 from evalkit.pipeline.early_stop import EarlyStop
 from evalkit.pipeline.gating import Prepared, conclude, gate_policy, prepare
+from evalkit.pipeline.history import note_run
 from evalkit.pipeline.nightly import Tonight, identity, remembered, with_nights
 from evalkit.pipeline.run import RunOutcome, execute_run
 from evalkit.pipeline.slots import Schedule
@@ -124,6 +125,7 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
         report, is_final = _with_verdict(job, folder, policy, listen)
         report = replace(report, previous=previous, slot=slot)
         _settle(folder, report, is_final=is_final)
+        note_run(folder)
         return Done(folder, report.exit_code, report, slot=slot, missed=missed, is_final=is_final)
 
 

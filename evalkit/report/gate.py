@@ -59,6 +59,8 @@ def lines(report: GateReport) -> Iterator[str]:
             yield f"{'':20}{evidence}"
     yield from _changes(report)
     yield f"  {_usage(report)}"
+    if report.stopped_because:
+        yield f"  stopped: {fmt.one_line(report.stopped_because)}"
     if report.night:
         yield f"  {night_words(report)}"
 
@@ -122,7 +124,7 @@ def night_words(report: GateReport) -> str:
     night = report.night
     return (
         f"over nights: evidence {night['w']:.3g} of {night['alarm']:g} for an alarm after "
-        f"{night['nights']:,} nights; {night['rows']:,} cases tonight"
+        f"{fmt.count(night['nights'], 'night')}; {fmt.count(night['rows'], 'case')} tonight"
     )
 
 

@@ -228,6 +228,38 @@ def test_in_actions_it_annotates_and_summarises(home: Home, bad: RunningServer) 
     assert output.read_text() == "verdict=regression\nexit-code=1\n"
 
 
+def test_evidence_adds_up_over_nights(home: Home, good: RunningServer, bad: RunningServer) -> None:
+    suite = home.folder / "suite.yaml"
+    suite.write_text(SUITE + "  nights: {rows: 60, more: 40}\n")
+    asked = []
+    for night in range(3):
+        quiet = home.run(good.base_url, "regress", "suite.yaml", "--slot", f"q{night}")
+        assert (quiet.code, quiet.out) == (0, ""), quiet.err
+        told = json.loads((home.pages() / "gate.json").read_text())
+        assert told["night"]["nights"] == night + 1
+        assert not told["night"]["is_alarm"]
+        asked.append(set(_cases(home)))
+    assert [len(cases) for cases in asked] == [60, 60, 60]
+    assert len(set.union(*asked)) == 180  # every night other cases, until all have been asked
+    for night in range(3):
+        lost = home.run(bad.base_url, "regress", "suite.yaml", "--slot", f"l{night}")
+        if lost.code:
+            break
+    assert lost.code == 1
+    assert "a loss over the nights (evidence" in lost.out
+    state = json.loads((home.folder / "baselines" / "nightly.nights.json").read_text())
+    assert list(state["w"].values()) == [1.0]  # it begins anew after an alarm
+    assert state["count"] == 3 + night + 1
+    # The same slot again adds nothing to the evidence.
+    again = home.run(bad.base_url, "regress", "suite.yaml", "--slot", f"l{night}")
+    assert again.code == 1
+    assert json.loads((home.folder / "baselines" / "nightly.nights.json").read_text()) == state
+
+
+def _cases(home: Home) -> list[str]:
+    return home.runs()[-1].responses(["case_id"])["case_id"].to_pylist()
+
+
 def test_old_runs_of_the_job_are_thinned_out_and_others_stay(
     home: Home, good: RunningServer
 ) -> None:

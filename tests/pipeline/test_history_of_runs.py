@@ -1,0 +1,91 @@
+"""A suite over its runs: points, changes, deleted runs remembered, pages harmless."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from stored_runs import a_run
+
+from evalkit.analysis.history import changes
+from evalkit.pipeline.history import suite_history
+from evalkit.report import history
+from evalkit.store.history import HISTORY
+from evalkit.store.jobs import write_job
+
+GOOD, WORSE = [1.0] * 18 + [0.0] * 2, [1.0] * 12 + [0.0] * 8
+
+
+def test_points_changes_and_verdicts(tmp_path: Path) -> None:
+    a_run(tmp_path, "aaaaaa", {"off": GOOD})
+    changed = a_run(
+        tmp_path,
+        "bbbbbb",
+        {"off": WORSE},
+        prompts={"plain": "Now: {{ question }}"},
+        rows={"model_answered": "claude-haiku-4-6"},
+    )
+    write_job(changed.path, {"kind": "regress", "told": "regression", "verdict": "regression"})
+    points, damaged = suite_history(tmp_path, "small")
+    assert damaged == []
+    assert [(one.run_id, one.kind, one.verdict) for one in points] == [
+        ("aaaaaa", "hand", None),
+        ("bbbbbb", "regress", "regression"),
+    ]
+    level = points[1].variants["plain/claude-haiku-4-5/off"].scores["number"]
+    assert (level.value, level.n_cases) == (0.6, 20)
+    assert level.low is not None
+    assert level.low < 0.6
+    told = [one.what for one in changes(points)]
+    assert any(what.startswith("prompt plain changed (b2:") for what in told)
+    assert any("answered by claude-haiku-4-6 (before: claude-haiku-4-5-2" in what for what in told)
+    text = "\n".join(history.lines(points, changes(points)))
+    assert "score    █▁  60.0% (" in text
+    assert "verdicts ·R" in text
+
+
+def test_deleted_runs_are_remembered_and_damage_is_told(tmp_path: Path) -> None:
+    old, new = (a_run(tmp_path, name * 6, {"off": GOOD}) for name in "ab")
+    first, _ = suite_history(tmp_path, "small")
+    old.remove()
+    path = tmp_path / "small" / HISTORY
+    path.write_bytes(path.read_bytes() + b'\n{"run": "cccccc", "at": 1}\n{"run": "dd')
+    size = path.stat().st_size
+    again, damaged = suite_history(tmp_path, "small")
+    assert [one.run_id for one in again] == ["aaaaaa", "bbbbbb"]
+    assert again == first
+    assert damaged == ["cccccc: its line in history.jsonl is damaged"]
+    assert path.stat().st_size == size  # what is known is not worked out again
+    (new.path / "manifest.json").write_text("{")
+    _, damaged = suite_history(tmp_path, "small")
+    assert "manifest.json: damaged" in damaged[-1]
+
+
+def test_a_score_made_anew_is_read_anew(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "aaaaaa", {"off": GOOD})
+    suite_history(tmp_path, "small")
+    rows = run.scores("number").to_pylist()
+    run.write_scores("number", [{**row, "value": 0.0} for row in rows])
+    (point,), _ = suite_history(tmp_path, "small")
+    assert point.variants["plain/claude-haiku-4-5/off"].scores["number"].value == 0.0
+
+
+def test_the_page_is_whole_and_harmless(tmp_path: Path) -> None:
+    a_run(tmp_path, "aaaaaa", {"off": GOOD})
+    a_run(tmp_path, "bbbbbb", {"off": WORSE}, rows={"model_answered": "<script>alert(1)</script>"})
+    points, _ = suite_history(tmp_path, "small")
+    page = history.page("small", points, changes(points))
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    svg = page[page.index("<svg viewBox") : page.index("</svg>") + 6]
+    drawn = ET.fromstring(svg)
+    assert len(drawn.findall("circle")) == 2
+    assert len([line for line in drawn.findall("line") if line.get("class") == "mark"]) == 1
+    json.dumps([one.run_id for one in points])
+
+
+def test_sparklines() -> None:
+    assert history.sparkline([0.0, 0.5, 1.0]) == "▁▅█"
+    assert history.sparkline([0.3, None, 0.3]) == "▅ ▅"
+    assert history.sparkline([None]) == ""
