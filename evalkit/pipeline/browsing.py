@@ -29,6 +29,7 @@ from evalkit.pipeline.stored import StoredRun, load_run, trials_of
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.report.casedata import NO_OUTCOME, Index, Meta, case_data, case_row
+from evalkit.report.examples import cut_answer
 from evalkit.report.report import Answer, CaseExample, Grade
 from evalkit.store.parts import open_parquet, read_open_part, read_table
 from evalkit.store.runs import RunFolder
@@ -37,6 +38,8 @@ from evalkit.types import Case
 
 MAX_TAGS = 1_000
 MAX_WORDS = 8
+MAX_CHARS = 200_000
+"""So much of a text is shown; ``evalkit show --trial KEY`` has all of it."""
 _TEXTS = ("text", "thinking_text", "error_message")
 _KEPT_GROUPS = 16
 
@@ -123,6 +126,7 @@ class StoredCases:
         answers = tuple(
             self._answer(place, row, grades.get(row["trial_key"], ())) for row in rows.values()
         )
+        answers = tuple(cut_answer(answer, MAX_CHARS) for answer in answers)
         shown = CaseExample(
             case.id, prompts_sent([(self._run, case)]), answers, case.target, case.tags
         )

@@ -12,6 +12,8 @@ from evalkit.analysis.results import Comparison, OutcomeClass
 MAX_CASES = 2_000
 MAX_CHARS = 4_000
 MAX_TOTAL_CHARS = 12_000_000
+_FACTS_CHARS = 300
+"""What an answer takes besides its text: tokens, times, grades."""
 _FAULTS = ("truncated", "refused", "no_text", "model_error", "infra_error", "unscored")
 
 
@@ -173,7 +175,8 @@ def _within_size(examples: Sequence[Example]) -> Iterator[Example]:
 def _size(case: CaseExample) -> int:
     sent = sum(len(turn.text) for prompt in case.prompts for turn in prompt.turns)
     return sent + sum(
-        len(answer.text or "") + len(answer.thinking or "") for answer in case.answers
+        _FACTS_CHARS + len(answer.text or "") + len(answer.thinking or "")
+        for answer in case.answers
     )
 
 
@@ -184,13 +187,15 @@ def _cut_case(case: CaseExample) -> CaseExample:
             replace(sent, turns=tuple(replace(turn, text=cut(turn.text)) for turn in sent.turns))
             for sent in case.prompts
         ),
-        answers=tuple(_cut_answer(answer) for answer in case.answers),
+        answers=tuple(cut_answer(answer) for answer in case.answers),
         target=None if case.target is None else cut(case.target),
     )
 
 
-def _cut_answer(answer: Answer) -> Answer:
-    def short(text: str | None, limit: int = MAX_CHARS) -> str | None:
+def cut_answer(answer: Answer, most: int = MAX_CHARS) -> Answer:
+    """An answer whose texts have at most so many characters, grades and failures fewer."""
+
+    def short(text: str | None, limit: int = most) -> str | None:
         return None if text is None else cut(text, limit)
 
     return replace(

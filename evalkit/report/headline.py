@@ -16,7 +16,9 @@ from evalkit.report.names import Names
 from evalkit.stats.estimates import Estimate
 
 _TOLD = 6
-"""So many contests are told in sentences; the tables hold them all."""
+"""So much is told of an answer in sentences; the tables hold it all."""
+_AMOUNTS = 4
+_NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,35 @@ def headline(analysis: Analysis) -> tuple[Headline, ...]:
 def _won(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
     if not found:
         yield _why_nothing_won(analysis)
-    for contest in found[:_TOLD]:
-        yield contest.won()
-    if len(found) > _TOLD:
-        more = [one for contest in found[_TOLD:] for one in contest.comparisons]
+    told = _alike([(_subject(contest), contest.won()) for contest in found])
+    yield from list(told)[:_TOLD]
+    left_out = {at for alike in list(told.values())[_TOLD:] for at in alike}
+    if left_out:
+        more = [one for at in left_out for one in found[at].comparisons]
         settled = sum(one.verdict in ("superior", "inferior") for one in more)
         proven = f"{settled} of them proven" if settled else "none of them proven"
         yield f"{fmt.count(len(more), 'further comparison')} in the table, {proven}."
+
+
+def _subject(contest: Race | Duel) -> str:
+    return contest.where if isinstance(contest, Race) else contest.heading
+
+
+def _alike(told: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
+    """Sentences told of several subjects once, each with the places of those it is told of."""
+    places: dict[str, list[int]] = {}
+    for at, (subject, sentence) in enumerate(told):
+        places.setdefault(sentence.removeprefix(f"{subject}: "), []).append(at)
+    merged = {}
+    for body, found in places.items():
+        subjects = [told[at][0] for at in found]
+        if len(found) == 1 or not all(subjects):
+            merged.update({told[at][1]: [at] for at in found})
+        else:
+            others = [f"{len(found) - _NAMED} others"] if len(found) > _NAMED + 1 else []
+            named = subjects[:_NAMED] if others else subjects
+            merged[f"{fmt.listed([*named, *others])}: {body}"] = found
+    return merged
 
 
 def _why_nothing_won(analysis: Analysis) -> str:
@@ -78,8 +102,11 @@ def _by_how_much(analysis: Analysis, names: Names, found: Sequence[Race | Duel])
         yield f"No difference was measured; {fmt.listed(scored)}."
     else:
         rounded = {key: fmt.score(mean) for key, mean in means}
-        for contest in found[:_TOLD]:
+        shown = found if len(found) <= _AMOUNTS + 1 else found[:_AMOUNTS]
+        for contest in shown:
             yield contest.amount(rounded)
+        if len(found) > len(shown):
+            yield "The table of comparisons has the others."
 
 
 def _with_interval(mean: Estimate) -> str:
@@ -195,10 +222,17 @@ def _advice(analysis: Analysis, names: Names, found: Sequence[Race | Duel]) -> I
         yield "Add a scorer to the suite, so that answers can be graded."
     elif not (curves or found):
         yield "Add a second prompt, model or thinking setting to compare with."
-    for curve in curves[:_TOLD]:
+    told = []
+    for curve in curves:
         where = names.group(curve.prompt, curve.model)
         sentence = fmt.one_line(curve.sentence)
-        yield f"{where}: {sentence}" if where else sentence
-    for contest in found[:_TOLD]:
-        if not curves or isinstance(contest, Duel):
-            yield contest.advice()
+        told.append((where, f"{where}: {sentence}" if where else sentence))
+    told += [
+        (_subject(contest), contest.advice())
+        for contest in found
+        if not curves or isinstance(contest, Duel)
+    ]
+    sentences = list(_alike(told))
+    yield from sentences[:_TOLD]
+    if len(sentences) > _TOLD:
+        yield "The sections below have advice for the others."

@@ -16,6 +16,7 @@ from evalkit.report.contests import contests
 from evalkit.report.figures import gain_words, policy_words, unanimity_words
 from evalkit.report.names import Names
 from evalkit.report.report import Report, Table
+from evalkit.report.textgrid import sparkline
 
 MAX_CHARS = 59_000
 """GitHub takes comments of 65,536 characters; bytes and characters are kept well apart."""
@@ -116,6 +117,7 @@ def _sections(report: Report, names: Names) -> Iterator[Callable[[int], str]]:
     yield lambda most: _variants(report, names, most)
     yield lambda most: _comparisons(report, names, most)
     yield lambda most: _curves(report, names)
+    yield lambda most: _timelines(report, names, most)
     yield lambda most: _flips(report, names, most)
     yield lambda most: _tags(report, names, most)
     yield lambda most: _agreement(report, names, most)
@@ -186,6 +188,22 @@ def _curves(report: Report, names: Names) -> str:
         told += [f"{policy.name}: {policy_words(policy)}" for policy in curve.policies[:6]]
         parts.append("".join(f"- {_bounded(sentence)}\n" for sentence in (*told, *curve.notes[:6])))
     return _folded("Thinking", *parts)
+
+
+def _timelines(report: Report, names: Names, most: int) -> str:
+    """Each variant's score over the runs as blocks, with the latest figure and what changed."""
+    parts = []
+    for line in report.timelines[:most]:
+        known = [one.score for one in line.points if one.score.value is not None]
+        blocks = sparkline([one.score.value for one in line.points][-60:])
+        last = fmt.score(known[-1]) if known else fmt.UNKNOWN
+        changes = [
+            f"{one.at:%Y-%m-%d} {', '.join(one.changes)}" for one in line.points if one.changes
+        ]
+        told = f"; changed: {'; '.join(changes[-5:])}" if changes else ""
+        name = f"{code(names[line.variant].short)} by {code(line.scorer)}"
+        parts.append(f"- {name}: {blocks} {last}{_bounded(told)}")
+    return _folded("Over the runs", "\n".join(parts) + "\n" if parts else "")
 
 
 def _flips(report: Report, names: Names, most: int) -> str:

@@ -172,9 +172,25 @@ def test_only_so_many_contests_are_told_and_the_proven_ones_first() -> None:
     proven = comparison("h/local/think-8", "h/local/off", gap(0.2, 0.1, 0.3), "superior")
     concluded = replace(analysis(world), comparisons=(*shaky, proven), curves=())
     won = answers(concluded)["What won?"]
-    assert won[0] == "h: an 8-token budget is better than thinking off."
-    assert won[-1] == "2 further comparisons in the table, none of them proven."
+    assert won == (
+        "h: an 8-token budget is better than thinking off.",
+        "a, b and 5 others: no setting is proven better than thinking off.",
+    )
+    amounts = answers(concluded)["By how much?"]
+    assert (len(amounts), amounts[-1]) == (5, "The table of comparisons has the others.")
+
+
+def test_only_so_many_sentences_are_told() -> None:
+    budgets = [replace(OFF, mode="budget", budget_tokens=8 * n) for n in range(1, 9)]
+    world = World(prompts=("a", "b", "c", "d", "e", "f", "g", "h"), settings=(OFF, *budgets))
+    found = [
+        comparison(f"{p}/local/think-{8 * n}", f"{p}/local/off", gap(-0.2, -0.3, -0.1), "inferior")
+        for n, p in enumerate("abcdefgh", 1)
+    ]
+    concluded = replace(analysis(world), comparisons=tuple(found), curves=())
+    won = answers(concluded)["What won?"]
     assert len(won) == 7
+    assert won[-1] == "2 further comparisons in the table, 2 of them proven."
 
 
 def test_other_scorers_do_not_speak_in_the_headline() -> None:
@@ -186,8 +202,8 @@ def test_other_scorers_do_not_speak_in_the_headline() -> None:
 
 def test_the_recommendation_is_the_curves() -> None:
     told = answers(analysis(World()))["What should I do?"]
-    assert told[0].startswith("plain: Use think-")
-    assert told[1].startswith("number-only: Use think-")
+    assert told[0].startswith("plain and number-only: Use think-")
+    assert told[1] == "number-only against plain: nothing speaks for a change yet."
     assert answers(analysis(ALONE))["What should I do?"][0].startswith("Use think-")
 
 

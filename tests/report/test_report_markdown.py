@@ -45,7 +45,7 @@ def test_the_answers_come_first_then_every_section() -> None:
     heads = re.findall(r"^\*\*(.+\?)\*\*$", text, re.MULTILINE)
     assert heads == [answer.question for answer in shown.headline]
     assert re.findall(r"<b>(.+?)</b>", text) == [
-        *("Gate", "Variants", "Paired comparison, in points", "Thinking"),
+        *("Gate", "Variants", "Paired comparison, in points", "Thinking", "Over the runs"),
         *("Flips, case by case", "Score by tag", "Agreement between variants", "Failures"),
         "Provenance",
     ]
@@ -54,6 +54,7 @@ def test_the_answers_come_first_then_every_section() -> None:
     for title in ("Score", "Cost", "Per right", "p95", "First", "Points", "Verdict", "Needs"):
         assert title in titles
     assert "b2:91d3a7be20c4f5e8" in text
+    assert "`plain/x/off` by `number`: ▇▇█▇▇·▇▇█▁▂▂ 62%; changed: 2026-11-10 model answered" in text
 
 
 def test_tables_hold_as_many_cells_as_titles() -> None:
@@ -103,6 +104,7 @@ def check_harmless(text: str) -> None:
 
 _TITLES = (
     *("Variants", "Paired comparison, in points", "Thinking", "Flips, case by case"),
+    "Over the runs",
     *("Score by tag", "Agreement between variants", "Failures", "Provenance"),
 )
 

@@ -24,8 +24,10 @@ from evalkit.report.charts.svg import (
 from evalkit.report.names import Names
 
 _NEAR = 26.0
-_LETTER = 6.6
-_PLACES = ((1, 5), (-1, 5), (1, -14), (-1, -14), (1, 24), (-1, 24))
+_LETTER = 7.8
+_MOST_NAMED = 10
+"""Of more variants only those on the front are named; the tables name all."""
+_PLACES = tuple((side, drop) for drop in (5, -14, 24, -33, 43) for side in (1, -1))
 
 
 def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
@@ -43,9 +45,10 @@ def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
         if point.score.value is not None
     ]
     parts += [_point(point, x, y) for point in points]
+    named = points if len(points) <= _MOST_NAMED else [one for one in points if one.is_on_front]
     parts += [
         _name(point, names[point.variant].short, x, y, placed)
-        for point in sorted(points, key=lambda point: not point.is_on_front)
+        for point in sorted(named, key=lambda point: not point.is_on_front)
     ]
     told = [
         f"{names[point.variant].short}: {fmt.score(point.score)} at {write(point.cost)}"

@@ -4,7 +4,7 @@
   const root = document.getElementById("browser");
   if (!root) return;
   const $ = (id) => document.getElementById(id);
-  const FLIP = 0.5, MOST_PIXELS = 8e6;
+  const FLIP = 0.5, MOST_PIXELS = 8e6, MOST_CELLS = 12;
   const FAULTS = new Set(["truncated", "refused", "no_text", "model_error", "infra_error", "unscored"]);
   const KINDS = ["flips", "wins", "losses", "wrong", "failures"];
 
@@ -147,12 +147,13 @@
     const strip = make("span", { class: "strip" });
     const told = [];
     if (index) {
-      for (let slot = 0; slot < S && slot < 24; slot += 1) {
+      for (let slot = 0; slot < Math.min(S, MOST_CELLS); slot += 1) {
         const code = index.outcome[at * S + slot];
         strip.append(cell(meta, code));
         if (code !== NO_OUTCOME) told.push(`${meta.variants[Math.floor(slot / K)].name} ${meta.outcomes[code][2]}`);
       }
     }
+    if (S > MOST_CELLS) strip.append(make("span", { class: "of", "aria-hidden": "true", text: "…" }));
     return make(
       "div",
       {
