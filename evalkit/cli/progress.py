@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from evalkit.cli.liveview import doing, percent, picture, score, span, trouble, waiting
 from evalkit.events import Event, Listener, RunStarted, Snapshot, Stopping, TrialFinished
 from evalkit.types import Failure
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 _PLAIN_EVERY_S = 5.0
-_MOST_VARIANTS = 12
 
 
 @contextmanager
@@ -54,7 +52,7 @@ def watching(
 
 @contextmanager
 def _shown(style: str | None) -> Iterator[Listener]:
-    chosen = style or ("rich" if sys.stderr.isatty() else "none")
+    chosen = style or _style_for(sys.stderr.isatty(), os.environ.get("TERM", ""))
     if chosen == "rich":
         with _rich() as listener:
             yield listener
@@ -62,10 +60,18 @@ def _shown(style: str | None) -> Iterator[Listener]:
         yield {"plain": _plain, "json": _json, "none": _none}[chosen]()
 
 
+def _style_for(is_terminal: bool, kind: str) -> str:
+    """Quiet where nobody watches; a terminal that cannot move its cursor gets plain lines."""
+    if not is_terminal:
+        return "none"
+    return "plain" if kind.lower() in ("dumb", "unknown") else "rich"
+
+
 def engine_report(now: Snapshot) -> str:
     """How the engine fared, for ``-v``."""
     return (
-        f"{now.done:,} outcomes in {span(now.elapsed_s)}, {now.retries} retries, "
+        f"{now.done:,} outcomes in {span(now.elapsed_s)}, "
+        f"{sum(now.retries.values()):,} attempts made again, "
         f"longest stall of the event loop {1000 * now.stall_s:.0f} ms "
         f"({1000 * now.stall_cpu_s:.0f} ms by its own computing)"
     )
@@ -80,59 +86,40 @@ def _none() -> Listener:
 
 
 def _plain() -> Listener:
-    told_at_s = [-_PLAIN_EVERY_S]
+    told_at_s, is_over = -_PLAIN_EVERY_S, False
 
     def listen(event: Event) -> None:
+        nonlocal told_at_s, is_over
         if isinstance(event, RunStarted):
             click.echo(f"{event.name}: {event.done}/{event.planned}", err=True)
         elif isinstance(event, Stopping):
             click.echo(event.message, err=True)
         elif isinstance(event, Snapshot):
-            now_s = time.monotonic()
-            if now_s - told_at_s[0] >= _PLAIN_EVERY_S or event.done == event.planned:
-                told_at_s[0] = now_s
+            now_s, was_over = time.monotonic(), is_over
+            is_over = event.done >= event.planned
+            if now_s - told_at_s >= _PLAIN_EVERY_S or (is_over and not was_over):
+                told_at_s = now_s
                 click.echo(one_line(event), err=True)
+            if is_over and not was_over:
+                for line in variant_lines(event):
+                    click.echo(f"  {line}", err=True)
 
     return listen
 
 
 def one_line(now: Snapshot) -> str:
-    """A run's state in a line: ``81/312  12.5/s  8 in flight  $0.39 of ~$1.44  16s left``."""
-    parts = [
-        f"{now.done:,}/{now.planned:,}",
-        f"{now.requests_per_s:.1f}/s",
-        f"{now.in_flight} of {now.limit} in flight",
-        *trouble(now),
+    """A run's state in a line: ``81/312 25%  12.5/s  8 of 64 in flight  $0.39  16s left``."""
+    left = [f"{span(now.eta_s)} left"] if now.eta_s is not None and now.done < now.planned else []
+    counts = f"{now.done:,}/{now.planned:,} {percent(now.done, now.planned)}"
+    return "  ".join([counts, *doing(now), *waiting(now), *trouble(now), *left])
+
+
+def variant_lines(now: Snapshot) -> list[str]:
+    """How far each variant is, and its running score."""
+    return [
+        f"{one.variant}  {one.done:,}/{one.planned:,}  {score(one)}".rstrip()
+        for one in now.variants
     ]
-    if now.spent_usd is not None:
-        projected = f" of ~${now.projected_usd:.2f}" if now.projected_usd is not None else ""
-        parts.append(f"${now.spent_usd:.2f}{projected}")
-    if now.eta_s is not None and now.done < now.planned:
-        parts.append(f"{span(now.eta_s)} left")
-    return "  ".join(parts)
-
-
-def trouble(now: Snapshot) -> list[str]:
-    """What holds the run up or has gone wrong, in a few words each."""
-    told = []
-    if now.is_paused:
-        told.append("paused")
-    elif now.limited_by and now.limited_by != "concurrency":
-        told.append(f"limited by {now.limited_by}")
-    if now.retries:
-        told.append(f"{now.retries} retries")
-    told += [f"{count} {kind}" for kind, count in list(now.failures.items())[:3]]
-    return told
-
-
-def span(seconds: float) -> str:
-    """``42s``, ``3m10s``, ``2h05m``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
 def _json() -> Listener:
@@ -187,36 +174,10 @@ def _rich() -> Iterator[Listener]:
             elif isinstance(event, Stopping):
                 console.print(event.message, markup=False, highlight=False)
             elif isinstance(event, Snapshot):
-                live.update(_view(name, event, console.width), refresh=True)
+                size = console.size
+                live.update(picture(name, event, size.width, size.height), refresh=True)
 
         yield listen
-
-
-def _view(name: str, now: Snapshot, width: int) -> RenderableType:
-    """The picture of a moment: a bar, then a line a variant."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    first = Table.grid(padding=(0, 1))
-    first.add_row(
-        Text(name[:24], style="bold"),
-        ProgressBar(total=max(now.planned, 1), completed=now.done, width=max(10, width - 26)),
-    )
-    rows = Table.grid(padding=(0, 2))
-    each = now.planned / max(len(now.variants), 1)
-    for progress in now.variants[:_MOST_VARIANTS]:
-        score = Text("")
-        if progress.score is not None and progress.low is not None and progress.high is not None:
-            score = Text(
-                f"{progress.score:4.0%}  {100 * progress.low:.0f}–{100 * progress.high:.0f}%"
-            )
-        rows.add_row(Text(progress.variant), Text(f"{progress.done}/{each:.0f}"), score)
-    more = len(now.variants) - _MOST_VARIANTS
-    if more > 0:
-        rows.add_row(Text(f"and {more} more variants", style="dim"))
-    return Group(first, Text(one_line(now), style="cyan", overflow="ellipsis", no_wrap=True), rows)
 
 
 @contextmanager

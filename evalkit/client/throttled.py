@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable
 
 from evalkit.client.buckets import Charge, Forecast
@@ -22,13 +23,14 @@ from evalkit.types import Request, Response
 class Gate:
     """The way to one endpoint and model, shared by every client that goes there.
 
-    ``limited_by`` says what the first in the queue waits for. ``stopping`` ends all waiting with a
-    ``cancelled`` ApiError.
+    ``limited_by`` says what the first in the queue waits for, ``errors`` counts the attempts that
+    failed, by kind. ``stopping`` ends all waiting with a ``cancelled`` ApiError.
     """
 
     def __init__(self, limiter: Limiter, clock: Clock, stopping: asyncio.Event) -> None:
         self.limiter = limiter
         self.limited_by: str | None = None
+        self.errors: Counter[str] = Counter()
         self.clock = clock
         self.stopping = stopping
         self._turn = asyncio.Lock()
@@ -136,6 +138,7 @@ class ThrottledClient:
             self._settle(request, response, charge, start_s)
             return response
         except ApiError as error:
+            self._gate.errors[error.kind] += 1
             if error.slows_everyone:
                 now_s = self._clock.now_s()
                 self._limiter.settle(charge, 0, 0, now_s)

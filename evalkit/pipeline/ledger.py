@@ -31,7 +31,7 @@ class Ledger:
         spent_usd: float = 0.0,
     ) -> None:
         self._prices = prices
-        self._max_cost_usd = max_cost_usd
+        self.max_cost_usd = max_cost_usd
         self._reserved: dict[str, float] = {}
         self.spent_usd = spent_usd
         self.doubtful_usd = 0.0
@@ -47,10 +47,10 @@ class Ledger:
 
     def reserve(self, trial: Trial) -> bool:
         """Hold the worst case of a trial; False if the cap leaves no room for it now."""
-        if self._max_cost_usd is None:
+        if self.max_cost_usd is None:
             return True
         cap = self._worst_case_usd(trial.variant.model, trial.request)
-        if self._committed_usd + cap > self._max_cost_usd:
+        if self._committed_usd + cap > self.max_cost_usd:
             return False
         self._reserved[trial.key] = cap
         return True
@@ -66,7 +66,7 @@ class Ledger:
                 self.doubtful_usd += self._worst_case_usd(model, request)
             else:
                 self.doubtful_usd += known
-        return self._max_cost_usd is None or self._committed_usd <= self._max_cost_usd
+        return self.max_cost_usd is None or self._committed_usd <= self.max_cost_usd
 
     @property
     def is_idle(self) -> bool:

@@ -11,14 +11,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from evalkit.client.throttled import Gate
-from evalkit.events import Event, Listener, Snapshot, TrialFinished, VariantProgress
+from evalkit.events import (
+    Event,
+    GateProgress,
+    Listener,
+    Snapshot,
+    TrialFinished,
+    VariantProgress,
+)
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.pulse import Pulse
 from evalkit.scorers.scorer import Scorer
 from evalkit.stats.estimates import wilson
 from evalkit.store.runs import RunFolder
 from evalkit.store.status import read_control, write_status
-from evalkit.types import Failure, Response, TrialResult
+from evalkit.types import Failure, Outcome, Response, TrialResult
 
 _LOOK_S = 0.5
 _RATE_WINDOW_S = 10.0
@@ -38,7 +45,8 @@ class _Variant:
 class _Moment:
     at_s: float
     done: int
-    tokens: int
+    given_tokens: int
+    answered_tokens: int
 
 
 @dataclass(slots=True)
@@ -58,8 +66,8 @@ class Live:
     gates: dict[str, Gate] = field(default_factory=dict)
     _progress: dict[str, _Variant] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
-    _retries: int = 0
-    _tokens: int = 0
+    _given_tokens: int = 0
+    _answered_tokens: int = 0
     _is_priced: bool = False
     _started_s: float = field(default_factory=time.monotonic)
     _moments: deque[_Moment] = field(default_factory=deque)
@@ -78,7 +86,7 @@ class Live:
         self.done += 1
         outcome, variant = result.outcome, self._progress[result.trial.variant.key]
         variant.done += 1
-        self._retries += max(0, len(outcome.attempts) - 1)
+        self._count_tokens(outcome)
         if result.cost_usd is not None:
             self._is_priced = True
             variant.cost_usd += result.cost_usd
@@ -86,11 +94,20 @@ class Live:
         if isinstance(outcome, Failure):
             self._failures[outcome.kind] += 1
             return
-        self._tokens += outcome.usage.output_tokens or 0
         grade = self._grade(result, outcome)
         if grade is not None:
             variant.scored += 1
             variant.total += grade
+
+    def _count_tokens(self, outcome: Outcome) -> None:
+        """Those of all attempts, also of the ones that failed, where they are known."""
+        usages = [attempt.usage for attempt in outcome.attempts]
+        if not usages and isinstance(outcome, Response):
+            usages = [outcome.usage]
+        for usage in usages:
+            if usage is not None:
+                self._given_tokens += usage.total_input_tokens or 0
+                self._answered_tokens += usage.output_tokens or 0
 
     def _grade(self, result: TrialResult, response: Response) -> float | None:
         if self.scorer is None or result.trial.case is None:
@@ -103,35 +120,48 @@ class Live:
     def snapshot(self) -> Snapshot:
         """The run at this moment."""
         now_s = time.monotonic()
-        self._moments.append(_Moment(now_s, self.done, self._tokens))
+        moment = _Moment(now_s, self.done, self._given_tokens, self._answered_tokens)
+        self._moments.append(moment)
         while now_s - self._moments[0].at_s > _RATE_WINDOW_S:
             self._moments.popleft()
         first = self._moments[0]
-        span_s = now_s - first.at_s
-        rate = (self.done - first.done) / span_s if span_s > 0 else 0.0
-        limiters = [gate.limiter for gate in self.gates.values()]
+        span_s = max(now_s - first.at_s, 1e-9)
+        rate = (self.done - first.done) / span_s
+        gates = tuple(_gate(name, gate) for name, gate in self.gates.items())
+        each = self.planned // max(len(self.variants), 1)
         return Snapshot(
             elapsed_s=now_s - self._started_s,
             planned=self.planned,
             done=self.done,
             failed=sum(self._failures.values()),
-            retries=self._retries,
-            in_flight=sum(limiter.in_flight for limiter in limiters),
-            limit=sum(limiter.concurrency.limit for limiter in limiters),
-            limited_by=next((g.limited_by for g in self.gates.values() if g.limited_by), None),
+            retries=self._retries(),
+            failures=dict(self._failures),
+            in_flight=sum(gate.in_flight for gate in gates),
+            limit=sum(gate.concurrency for gate in gates),
+            limited_by=next((gate.limited_by for gate in gates if gate.limited_by), None),
             requests_per_s=rate,
-            output_tokens_per_s=(self._tokens - first.tokens) / span_s if span_s > 0 else 0.0,
+            input_tokens_per_s=(self._given_tokens - first.given_tokens) / span_s,
+            output_tokens_per_s=(self._answered_tokens - first.answered_tokens) / span_s,
             eta_s=(self.planned - self.done) / rate if rate > 0 else None,
             spent_usd=self.ledger.spent_usd if self._is_priced else None,
             reserved_usd=self.ledger.reserved_usd,
+            doubtful_usd=self.ledger.doubtful_usd,
             projected_usd=self._projected_usd(),
-            variants=tuple(_shown(key, progress) for key, progress in self._progress.items()),
-            failures=dict(self._failures),
-            is_paused=any(limiter.is_paused for limiter in limiters),
+            max_cost_usd=self.ledger.max_cost_usd,
+            variants=tuple(_shown(key, one, each) for key, one in self._progress.items()),
+            gates=gates,
+            is_paused=any(gate.is_paused for gate in gates),
             stall_s=self.pulse.stall_s,
             stall_cpu_s=self.pulse.stall_cpu_s,
             tasks=len(asyncio.all_tasks()),
         )
+
+    def _retries(self) -> dict[str, int]:
+        """Attempts that failed, less those after which a trial was given up."""
+        errors: Counter[str] = Counter()
+        for gate in self.gates.values():
+            errors.update(gate.errors)
+        return dict(errors - self._failures)
 
     def _projected_usd(self) -> float | None:
         """What the whole run will cost at each variant's mean so far."""
@@ -153,7 +183,8 @@ class Live:
             asked = self._obey(await asyncio.to_thread(read_control, folder.path), asked)
             snapshot = self.snapshot()
             listen(snapshot)
-            status = {"pid": os.getpid(), "at": time.time(), **asdict(snapshot)}
+            told = {"pid": os.getpid(), "at": time.time(), "heard": asked}
+            status = {**told, **asdict(snapshot)}
             await asyncio.to_thread(write_status, folder.path, status)
 
     def _obey(self, control: Mapping[str, Any], seen: float) -> float:
@@ -169,9 +200,14 @@ class Live:
         return at
 
 
-def _shown(key: str, progress: _Variant) -> VariantProgress:
+def _gate(name: str, gate: Gate) -> GateProgress:
+    state = gate.limiter.state(gate.clock.now_s())
+    return GateProgress(name=name, limited_by=gate.limited_by, **state)
+
+
+def _shown(key: str, progress: _Variant, planned: int) -> VariantProgress:
     if not progress.scored:
-        return VariantProgress(key, progress.done)
+        return VariantProgress(key, progress.done, planned)
     mean = progress.total / progress.scored
     low, high = wilson(mean, progress.scored, _Z_95)
-    return VariantProgress(key, progress.done, mean, low, high)
+    return VariantProgress(key, progress.done, planned, mean, low, high)

@@ -31,7 +31,16 @@ from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
 
 # What can be graded between two answers without anybody noticing.
-_QUICK_SCORERS = ("exact", "number")
+_QUICK_SCORERS = (
+    "ends_with",
+    "exact",
+    "excludes",
+    "includes",
+    "multiple_choice",
+    "number",
+    "starts_with",
+    "yes_no",
+)
 
 
 @dataclass(frozen=True, slots=True)
