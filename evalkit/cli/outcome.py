@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from evalkit.cli.failures import failure_lines
 from evalkit.cli.pages import write_files
 from evalkit.pipeline.compare import compare_run
 from evalkit.pipeline.run import RunOutcome
@@ -85,18 +85,21 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
         if outcome.stopped and outcome.stopped.hint:
             say(f"  {outcome.stopped.hint}")
     counts = f"{totals['ok']:,} of {manifest.planned:,} answered"
-    failed = f", {totals['failed']:,} failed ({_failures(folder)})" if totals["failed"] else ""
+    failed = f", {totals['failed']:,} failed" if totals["failed"] else ""
     cost = f", ${totals['cost_usd']:.4f}" if totals["cost_usd"] is not None else ""
     say(f"{counts}{failed}{cost}")
+    if totals["failed"]:
+        for line in failure_lines(folder):
+            say(f"  {line}")
     tell_judges(folder)
     say(f"Run:    {folder.path}")
     if page:
         say(f"Report: {page}")
     unjudged = any(one["open"] for one in manifest.judges.values())
-    if missing or unjudged:
-        say(f"Next:   evalkit resume {folder.path}")
-    elif totals["failed"]:
-        say(f"Next:   evalkit resume {folder.path} --retry-failed")
+    if missing or unjudged or totals["failed"]:
+        # What failed is asked again only where that is asked for.
+        again = " --retry-failed" if totals["failed"] else ""
+        say(f"Next:   evalkit resume {folder.path}{again}")
     elif page:
         say(f"Next:   evalkit compare {folder.path}")
 
@@ -117,10 +120,3 @@ def _judges_cost(judges: Mapping[str, Mapping[str, Any]]) -> float | None:
 def say(text: str) -> None:
     """A line for people, on stderr."""
     click.echo(text, err=True)
-
-
-def _failures(folder: RunFolder) -> str:
-    kinds = Counter(folder.responses(["error_kind"])["error_kind"].drop_null().to_pylist())
-    told = [f"{count:,} {kind}" for kind, count in kinds.most_common(4)]
-    others = kinds.total() - sum(count for _, count in kinds.most_common(4))
-    return ", ".join([*told, f"{others:,} of other kinds"] if others else told)

@@ -42,7 +42,7 @@ def test_a_run_is_watched_paused_slowed_and_continued_from_another_shell(tmp_pat
         process = shell.start("run", suite, "-y", "-j", "6", "--progress", "json")
         seen = wait_for_live(shell)
         assert seen["status"] == "running"
-        assert seen["writer"] == f"process {process.pid}"
+        assert seen["writer"].startswith(f"process {process.pid} on ")
         live = seen["live"]
         assert (live["planned"], live["limit"]) == (240, 6)
         assert len(live["variants"]) == 6
