@@ -46,10 +46,10 @@ def test_a_run_whose_process_is_gone_was_killed(folder):
     assert status_document(folder)["status"] == "running"
     writer.abandon()
     document = status_document(folder)
-    assert (document["status"], document["live"]) == ("killed", None)
+    assert (document["status"], document["live"]) == ("interrupted", None)
     assert (document["totals"]["ok"], document["totals"]["failed"]) == (1, 1)
     told = status(folder)
-    assert "killed" in told
+    assert "interrupted (its process is gone)" in told
     assert "1 of 2 answered, 1 failed" in told
     assert f"Next:   evalkit resume {folder.path}" in told
 
