@@ -119,6 +119,7 @@ def _comparison(
     difference = evidence.difference(options.confidence)
     confounded = tuple(confounds(trials, evidence.match))
     p_check, p_check_method = _check(evidence, options.seed)
+    is_beyond = _is_beyond(decision, options)
     notes = (
         *(f"confounded: {confound}" for confound in confounded),
         *(() if evidence.is_paired else (_PAIRING_LOST,)),
@@ -141,7 +142,7 @@ def _comparison(
         ties=int((evidence.values == 0).sum()),
         p_value=test.p_value() if test else None,
         p_adjusted=decision.p_adjusted,
-        needs_cases=None if options.is_whole_dataset else decision.needs or None,
+        needs_cases=None if is_beyond else decision.needs or None,
         notes=notes,
         axis=evidence.match.axis,
         p_check=p_check,
@@ -149,14 +150,14 @@ def _comparison(
         detectable=detectable_difference(test) if test else None,
         n_missing=sum(evidence.missing),
         is_paired=evidence.is_paired,
-        needs_samples=decision.samples if options.is_whole_dataset and decision.needs else None,
+        needs_samples=decision.samples if is_beyond else None,
         n_identical=evidence.n_identical,
         elapsed_s=evidence.elapsed_s,
         cost_usd=evidence.cost_usd,
         confounds=confounded,
         is_measured=evidence.is_measured,
         is_fragile=decision.is_fragile,
-        lacks_cases=_lacks(decision) if options.is_whole_dataset else None,
+        lacks_cases=_lacks(decision, options) if is_beyond else None,
         bounds=(evidence.worst.value, evidence.best.value)
         if evidence.worst and evidence.best
         else None,
@@ -168,9 +169,16 @@ def _comparison(
     )
 
 
-def _lacks(decision: _Decision) -> int | None:
-    """Cases that no number of samples can replace, where the dataset has no more."""
-    return None if decision.samples is not None else decision.needs or None
+def _is_beyond(decision: _Decision, options: Options) -> bool:
+    """Whether it takes more cases than the dataset has left."""
+    return options.n_left is not None and (decision.needs or 0) > options.n_left
+
+
+def _lacks(decision: _Decision, options: Options) -> int | None:
+    """Cases beyond those of the dataset, where no number of samples can replace them."""
+    if decision.samples is not None or decision.needs is None:
+        return None
+    return decision.needs - (options.n_left or 0)
 
 
 def _mean(values: FloatArray) -> float | None:
@@ -208,23 +216,22 @@ def _verdict_notes(
         yield "by more than the margin"
     if decision.needs is not None and omits_zero:
         yield f"significant alone, but not as one of {counted(decision.n_family, 'comparison')}"
-    if decision.needs and options.is_whole_dataset:
-        yield _beyond_the_dataset(evidence, decision)
+    if _is_beyond(decision, options):
+        yield _beyond_the_dataset(evidence, decision, options.n_left or 0)
     if decision.needs == 0:
         yield "cases enough for this margin, but the difference lies too close to it"
 
 
-def _beyond_the_dataset(evidence: Evidence, decision: _Decision) -> str:
-    """What could settle an open comparison when there are no more cases."""
+def _beyond_the_dataset(evidence: Evidence, decision: _Decision, left: int) -> str:
+    """What could settle an open comparison when the dataset has too few cases ``left``."""
+    has = f"{left:,} more cases" if left else "no more cases"
     if decision.samples is not None:
-        return (
-            f"the dataset has no more cases: about {counted(decision.samples, 'sample')} of each"
-            " would settle it"
-        )
-    about = f"{roughly(decision.needs or 0)} more cases"
+        samples = counted(decision.samples, "sample")
+        return f"the dataset has {has}: about {samples} of each would settle it"
+    about = f"it has {has} and it takes about {roughly(decision.needs or 0)}"
     if evidence.noise is None:
-        return f"the dataset has no more cases and it needs about {about}; several samples may help"
-    return f"cannot be settled with this dataset at any number of samples: needs about {about}"
+        return f"cannot be settled with this dataset: {about}; several samples of each may help"
+    return f"cannot be settled with this dataset at any number of samples: {about}"
 
 
 def _pairing_notes(evidence: Evidence) -> Iterator[str]:

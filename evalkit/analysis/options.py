@@ -14,9 +14,9 @@ class Options:
 
     ``by`` says what shall differ in a comparison (None: each axis in turn; ``variant``: anything).
     ``margin`` is the difference of scores that does not matter; ``leading_scorer`` and
-    ``baseline`` (a variant's key) are chosen from the run where None. ``is_whole_dataset``: there
-    are no more cases to be had. Raises ``ValueError`` for a margin or confidence that is not
-    between 0 and 1.
+    ``baseline`` (a variant's key) are chosen from the run where None. ``n_left`` is how many
+    more cases the dataset has (None: unknown). Raises ``ValueError`` for a margin or confidence
+    that is not between 0 and 1.
     """
 
     seed: int
@@ -25,7 +25,7 @@ class Options:
     leading_scorer: str | None = None
     baseline: str | None = None
     by: By | None = None
-    is_whole_dataset: bool = False
+    n_left: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("margin", "confidence"):

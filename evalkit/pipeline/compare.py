@@ -20,6 +20,7 @@ from evalkit.errors import UsageError
 from evalkit.pipeline.examples import examples
 from evalkit.pipeline.judge_quality import judges_of
 from evalkit.pipeline.labels import labelled, labelled_judges
+from evalkit.pipeline.reserve import cases_left
 from evalkit.pipeline.stored import StoredRun, differences, load_runs, seed_of, trials_of
 from evalkit.report.judges import judge_sections
 from evalkit.report.report import ModelUsed, Provenance, Report, build_report
@@ -99,13 +100,14 @@ def analyse_runs(
 ) -> tuple[Analysis, Options]:
     """What there is to conclude, and the options it was concluded with."""
     first = runs[0].suite.report
+    left = [cases_left(run) for run in runs]
     options = Options(
         seed=seed_of(runs, "compare"),
         margin=first.margin,
         leading_scorer=scorer,
         baseline=_baseline(trials, baseline or (first.baseline if len(runs) == 1 else None)),
         by=by,
-        is_whole_dataset=all(run.is_whole_dataset for run in runs),
+        n_left=None if None in left else min(one for one in left if one is not None),
     )
     try:
         return analyse(trials, options), options

@@ -125,6 +125,8 @@ def p_value(value: float | None) -> str:
     """``0.03``, ``<0.001``; three digits are as many as a p-value deserves."""
     if value is None:
         return UNKNOWN
+    if round(value, 3) == 0.05 and value < 0.05:
+        return f"{value:.4f}"  # on which side of 5 % it lies must show
     return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 

@@ -240,7 +240,7 @@ def test_without_pairing_two_means_are_compared() -> None:
 
 def test_a_dataset_used_up_names_the_samples_that_would_do() -> None:
     rng = np.random.default_rng(4)
-    whole = replace(OPTIONS, is_whole_dataset=True)
+    whole = replace(OPTIONS, n_left=0)
     p = np.repeat(rng.choice([0.3, 0.9], 700), 2)
     old, new = ((rng.random(1_400) < p).astype(float).tolist() for _ in range(2))
     comparison = compared(old, new, whole, samples=2)
@@ -252,14 +252,14 @@ def test_a_dataset_used_up_names_the_samples_that_would_do() -> None:
 
 
 def test_a_dataset_too_small_at_any_number_of_samples() -> None:
-    whole = replace(OPTIONS, is_whole_dataset=True)
+    whole = replace(OPTIONS, n_left=0)
     old = [1.0, 1.0, 0.0, 0.0] * 20
     new = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0] * 10
     comparison = compared(old, new, whole, samples=2)
     assert comparison.needs_samples is None
     assert "cannot be settled with this dataset" in " ".join(comparison.notes)
     alone = compared(*discordant(10, 8, 80), whole)
-    assert "several samples may help" in " ".join(alone.notes)
+    assert "several samples of each may help" in " ".join(alone.notes)
 
 
 def test_what_else_differs_is_named() -> None:
@@ -318,3 +318,22 @@ def test_exchanging_the_variants_turns_the_verdict(pairs: list[tuple[Any, Any]])
     assert back.p_value == there.p_value
     if there.difference.low is not None:
         assert back.difference.high == pytest.approx(-there.difference.low, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(None, None), (100_000, None), (0, "no more cases"), (40, "40 more cases")]
+)
+def test_a_dataset_with_too_few_cases_left(left: int | None, told: str | None) -> None:
+    grades = {OFF: [1.0, 0.0] * 30, SMALL: [1.0, 0.0, 0.0, 1.0] * 15}
+    trials = run_of(grades)
+    (one,) = analyse(trials, replace(OPTIONS, n_left=left)).comparisons
+    assert one.verdict == "inconclusive"
+    notes = " ".join(one.notes)
+    if told is None:
+        assert (one.needs_cases or 0) > 100
+        assert one.lacks_cases is None
+        assert "dataset" not in notes
+    else:
+        assert one.needs_cases is None
+        assert (one.lacks_cases or 0) > 100
+        assert f"cannot be settled with this dataset: it has {told}" in notes
