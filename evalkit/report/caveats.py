@@ -8,6 +8,7 @@ from evalkit.analysis.results import Analysis, Comparison, ScoreSummary
 from evalkit.report import format as fmt
 from evalkit.report.figures import amount_change
 from evalkit.report.names import Names
+from evalkit.stats.estimates import Estimate
 
 _NAMED = 3
 _SHOWN = ("confounded: ", "by more than the margin")
@@ -27,6 +28,7 @@ def caveats(analysis: Analysis, names: Names) -> list[str]:
         *notes[:_MOST],
         *more,
         *_losses(analysis, names),
+        *_times(analysis, names),
     ]
 
 
@@ -93,6 +95,28 @@ def _reductions(analysis: Analysis) -> Iterator[str]:
     if found:
         told = fmt.listed([f"{fmt.name(name)} as {how}" for name, how in found.items()])
         yield f"Several samples of a case are scored by {told}."
+
+
+def _times(analysis: Analysis, names: Names) -> Iterator[str]:
+    """Service times with their intervals, where variants are few."""
+    if len(analysis.variants) > _FEW:
+        return
+    for one in analysis.variants:
+        told = [
+            f"{name} {fmt.seconds(found.value)} ({ends})"
+            for name, found in (("p50", one.elapsed_p50), ("p95", one.elapsed_p95))
+            if found is not None and found.value is not None and (ends := _ends(found))
+        ]
+        if told:
+            yield f"{names[one.variant].short}: service time {fmt.listed(told)}"
+
+
+def _ends(found: Estimate) -> str:
+    """The interval of a quantile; an end may be lacking."""
+    low, high = (None if end is None else fmt.seconds(end) for end in (found.low, found.high))
+    if low is None:
+        return f"up to {high}" if high else ""
+    return f"{low} to {high}" if high else f"from {low}, no upper limit"
 
 
 def _rules(analysis: Analysis) -> Iterator[str]:

@@ -16,6 +16,8 @@ from evalkit.analysis.results import (
 from evalkit.report import format as fmt
 from evalkit.stats.estimates import Estimate
 
+_FEW_BANDS = 6
+
 
 def metric_name(metric: SampleMetric) -> str:
     """``pass@4``, ``pass^4``, ``majority@4``."""
@@ -44,6 +46,18 @@ def gain_words(gain: StepGain) -> str:
         # A cent is nearer to what a case costs than a dollar.
         told += f"; {points_per(_scaled(gain.per_dollar, 0.01), 'cent')}"
     return told
+
+
+def band_words(curve: ThinkingCurve) -> list[str]:
+    """Every setting's band, where there are few: they hold for all at once."""
+    bands = [(point.thinking.key, point.band) for point in curve.points if point.band is not None]
+    if not 1 < len(bands) <= _FEW_BANDS:
+        return []
+    told = [
+        f"{fmt.name(key)} {fmt.percent(low).rstrip('%')}–{fmt.percent(high)}"
+        for key, (low, high) in bands
+    ]
+    return [f"all at once (max-T): {', '.join(told)}"]
 
 
 def area_words(curve: ThinkingCurve) -> list[str]:

@@ -18,6 +18,7 @@ from evalkit.report.caveats import caveats, spread_words
 from evalkit.report.contests import contests
 from evalkit.report.figures import (
     area_words,
+    band_words,
     gain_words,
     metric_name,
     policy_words,
@@ -258,7 +259,7 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             lines.append(line)
         told = [curve.sentence] if len(analysis.curves) > 1 else []
         told += [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
-        told += area_words(curve)
+        told += [*band_words(curve), *area_words(curve)]
         told += curve.notes
         if curve.policies:
             told.append("Where the score can be checked without the target, or by tag:")

@@ -1,0 +1,68 @@
+"""What stands under the tables: rules, figures, and what is odd, each thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stored_runs import a_run
+
+from evalkit.pipeline.compare import compare_run
+from evalkit.report.caveats import caveats, spread_words
+from evalkit.report.names import Names
+from evalkit.report.report import Report
+from evalkit.report.terminal import render
+
+
+def told(report: Report) -> str:
+    return "\n".join(caveats(report.analysis, Names(report.analysis.variants)))
+
+
+def report_of(tmp_path: Path, grades: dict[str, Sequence[float | None]], **about: Any) -> Report:
+    return compare_run(a_run(tmp_path, "aaaaaa", grades, **about))
+
+
+def test_rules_and_figures(tmp_path: Path) -> None:
+    report = report_of(tmp_path, {"off": [0.0, 1.0] * 30, "1024": [1.0] * 60})
+    text = told(report)
+    assert "Margin ±2 points; Tango intervals, paired by case." in text
+    assert "points up are found in 80% of such runs; seed" in text
+    assert "think-1024 against off: p <0.001, by McNemar mid-p <0.001" in text
+    assert "by more than the margin" not in text  # the interval says so
+    assert "off: service time p50" in text
+    assert "What this rests on" in render(report)
+    assert all(len(line) <= 80 for line in render(report).splitlines())
+
+
+def test_losses_and_their_bounds(tmp_path: Path) -> None:
+    report = report_of(tmp_path, {"off": [1.0] * 58 + [None] * 2, "1024": [1.0] * 60})
+    text = told(report)
+    assert "off: 100% as told; 97–100% whatever its 2 missing trials would have been" in text
+    assert "2 missing trials (2 in the baseline, 0 here) left out" in text
+
+
+def test_a_note_on_all_is_said_once(tmp_path: Path) -> None:
+    grades = {"off": [0.0, 1.0] * 6, "1024": [1.0] * 12, "2048": [1.0] * 12, "4096": [1.0] * 12}
+    text = told(report_of(tmp_path, grades))
+    note = "only 12 independent cases: read the verdict with caution"
+    assert text.count(note) == 1
+    assert f"all comparisons: {note}" in text
+    assert "verdicts by Holm over the comparisons with one baseline" in text
+
+
+def test_many_notes_end_with_how_many_more_there_are(tmp_path: Path) -> None:
+    report = report_of(tmp_path, {"off": [0.0, 1.0] * 30, "1024": [1.0] * 60})
+    (one,) = report.analysis.comparisons
+    noisy = replace(one, notes=tuple(f"note {number}" for number in range(20)))
+    text = told(replace(report, analysis=replace(report.analysis, comparisons=(noisy,))))
+    assert "note 11" in text
+    assert "note 12" not in text
+    assert "and 8 more notes on the page" in text
+
+
+def test_one_variant_has_no_rules_of_comparison(tmp_path: Path) -> None:
+    report = report_of(tmp_path, {"off": [1.0] * 20})
+    assert "Margin" not in told(report)
+    assert spread_words(report.analysis, Names(report.analysis.variants)) == []
