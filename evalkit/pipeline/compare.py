@@ -22,6 +22,7 @@ from evalkit.pipeline.judge_quality import judges_of
 from evalkit.pipeline.labels import labelled, labelled_judges
 from evalkit.pipeline.reserve import cases_left
 from evalkit.pipeline.stored import StoredRun, differences, load_runs, seed_of, trials_of
+from evalkit.pipeline.timelines import timelines
 from evalkit.report.judges import judge_sections
 from evalkit.report.report import ModelUsed, Provenance, Report, build_report
 from evalkit.store.runs import RunFolder
@@ -87,7 +88,11 @@ def compare_runs(
         n_cases=analysis.n_cases,
         details=details(trials, analysis),
     )
-    return replace(report, sections=(*report.sections, *judge_sections(analysis)))
+    return replace(
+        report,
+        sections=(*report.sections, *judge_sections(analysis)),
+        timelines=tuple(timelines(runs, analysis)),
+    )
 
 
 def analyse_runs(

@@ -64,7 +64,7 @@ class StoredRun:
         if not self.label:
             return table
         if "variant_key" in table.column_names:
-            old = pa.array([_original(one, self.label) for one in self.variants], pa.string())
+            old = pa.array([plain_key(one, self.label) for one in self.variants], pa.string())
             new = pa.array([one.variant.key for one in self.variants], pa.string())
             keys = new.take(pc.index_in(table["variant_key"], value_set=old))
             table = table.set_column(table.column_names.index("variant_key"), "variant_key", keys)
@@ -184,7 +184,7 @@ def _labelled(planned: PlannedVariant, label: str) -> PlannedVariant:
     return replace(planned, variant=replace(planned.variant, model=model))
 
 
-def _original(planned: PlannedVariant, label: str) -> str:
+def plain_key(planned: PlannedVariant, label: str) -> str:
     """The key that the variant has in its own run."""
     variant = planned.variant
     return replace(variant, model=variant.model.removesuffix(f"@{label}")).key
