@@ -297,7 +297,7 @@ def test_killed_it_goes_on_and_a_second_job_is_refused(home: Home, rows: Path) -
                 time.sleep(0.1)
             second = home.run(slow.base_url, "regress", "suite.yaml", "--slot", "k")
             assert second.code == 2
-            assert f"is running already (process {first.pid})" in second.err
+            assert f"is running already (process {first.pid}" in second.err
         finally:
             first.send_signal(signal.SIGKILL)
             first.wait()
