@@ -85,10 +85,10 @@ def command(
 
     def ask(stored: Suite) -> None:
         changed = with_changes(stored, {"concurrency": concurrency, "max_cost_usd": max_cost_usd})
-        estimate = pending(folder, changed, env)
-        if estimate.requests and not quiet:
-            say_price(estimate, is_local=not estimate.max_cost_usd)
         if not yes:
+            estimate = pending(folder, changed, env)
+            if estimate.requests and not quiet:
+                say_price(estimate, is_local=not estimate.max_cost_usd)
             confirm(estimate.expected_cost_usd, changed.budget.confirm_above_usd)
         with watching("none" if quiet else progress) as listen:
             judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))

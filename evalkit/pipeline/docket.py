@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from evalkit.errors import TemplateError
 from evalkit.messages.request import encode_request, request_digest
 from evalkit.pipeline.judges import REPAIR, Bench, Seat
 from evalkit.pipeline.rivals import COLUMNS, Rivals, load_rivals
@@ -15,7 +16,7 @@ from evalkit.scorers.judge import Matter
 from evalkit.scorers.judge_form import Order
 from evalkit.store.runs import RunFolder
 from evalkit.tables import response_of
-from evalkit.types import Case, Request, Response, Score, Trial
+from evalkit.types import Case, Request, Response, Score, Trial, Usage
 
 _BATCH_ROWS = 2_000
 _ORDERS: Mapping[str, Order] = {"": "alone", "-first": "first", "-second": "second"}
@@ -129,6 +130,25 @@ class Docket:
 
     def _render_task(self, variant: str, case_id: str) -> str:
         return task_of(self.bench, self._variants[variant], self._cases[case_id])
+
+
+def check_question(bench: Bench, planned: PlannedVariant, case: Case) -> None:
+    """Raise TemplateError, naming the case, if the question about an answer to it does not render.
+
+    Only templates of the suite's own can fail; the others are not rendered.
+    """
+    spec = bench.spec
+    if spec.task is None and spec.prompt is None and not isinstance(spec.reference, str):
+        return
+    answer = Response(text="…", thinking="", stop_reason="end_turn", usage=Usage())
+    rival = answer if bench.judge.is_pairwise else None
+    order = _ORDERS[bench.suffixes[0]]
+    try:
+        matter = Matter(case, task_of(bench, planned, case), answer, rival, order)
+        bench.judge.question(matter, bench.seats[0].way)
+    except TemplateError as error:
+        told = f"case '{case.id}', judge {bench.name}: {error.message}"
+        raise TemplateError(told, error.hint) from error
 
 
 def task_of(bench: Bench, planned: PlannedVariant, case: Case) -> str:

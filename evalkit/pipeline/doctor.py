@@ -17,6 +17,7 @@ from evalkit.client.inquiry import Reply, ask_about_model
 from evalkit.errors import EvalkitError
 from evalkit.messages.capabilities import Capabilities, from_models_endpoint
 from evalkit.messages.redaction import visible
+from evalkit.pipeline.judges import judge_endpoints, judge_models
 from evalkit.pipeline.start import check_suite, open_suite
 from evalkit.pipeline.wiring import find_keys, resolve_endpoints
 from evalkit.plan.matrix import capabilities_of, price_of
@@ -98,11 +99,12 @@ def _check_suite(path: Path, env: Mapping[str, str]) -> Iterator[Check]:
         return
     suite = loaded.suite
     yield Check("suite", "ok", f"{path} is valid")
-    endpoints = resolve_endpoints(suite, env)
+    endpoints = {**resolve_endpoints(suite, env), **judge_endpoints(suite, env)}
+    models = {model.name: model for model in (*suite.models, *judge_models(suite))}
     if any(endpoint.is_embedded for endpoint in endpoints.values()):
         yield from _check_local_model(is_needed=True)
     discovered: dict[str, Capabilities] = {}
-    for model in suite.models:
+    for model in models.values():
         endpoint = endpoints[model.name]
         if not endpoint.is_embedded:
             key = _find_key(endpoint, env)

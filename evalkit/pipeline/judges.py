@@ -88,6 +88,11 @@ def judge_endpoints(suite: Suite, env: Mapping[str, str]) -> dict[str, Endpoint]
     return {seat.spec.name: seat.endpoint for bench in benches for seat in bench.seats}
 
 
+def judge_models(suite: Suite) -> list[ModelSpec]:
+    """The models that judge, those of the suite among them."""
+    return [seat.spec for bench in build_benches(suite, {}) for seat in bench.seats]
+
+
 def check_rivals(suite: Suite, keys: Sequence[str]) -> None:
     """Raise UsageError if the variants asked leave out whom a judge compares with."""
     for spec in suite.scorers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -61,17 +62,17 @@ class Sitting:
         """Ask what is missing, unless judging has ``stopped``; then only count. Why it ended."""
         writer = RunWriter(self._store)
         try:
-            lacking = sum(1 for _ in self.lacking())
+            lacking, repairs = self._survey()
             if lacking and stopped is None:
                 # Grades of fewer verdicts than there will be: they are made anew when read.
                 (self._court.folder.scores_path / f"{self._docket.bench.name}.parquet").unlink(
                     missing_ok=True
                 )
                 stopped = self._ask(writer, self.lacking(), lacking)
-            repairs = sum(1 for _ in self._repairs())
+                repairs = self._survey()[1]
             if repairs and stopped is None:
                 stopped = self._ask(writer, self._repairs(), repairs, repairs=True)
-                repairs = sum(1 for _ in self._repairs()) if stopped else 0
+                repairs = self._survey()[1] if stopped else 0
             self._to_repair = repairs
             writer.finish()
             totals = self.totals()
@@ -99,7 +100,20 @@ class Sitting:
         }
 
     def lacking(self) -> Iterator[Trial]:
-        """Questions without an outcome, each once; notes every question there is."""
+        """Questions that must be asked, each once."""
+        return (trial for is_repair, trial in self._open() if not is_repair)
+
+    def _repairs(self) -> Iterator[Trial]:
+        """Trials that ask once more for verdicts that could not be read."""
+        return (trial for is_repair, trial in self._open() if is_repair)
+
+    def _survey(self) -> tuple[int, int]:
+        """How many questions must be asked, and how many of those asked once more."""
+        counts = Counter(is_repair for is_repair, _ in self._open())
+        return counts[False], counts[True]
+
+    def _open(self) -> Iterator[tuple[bool, Trial]]:
+        """Whatever is to be asked, and whether it is a repair; notes every question there is."""
         verdicts = Verdicts(self._store)
         seen: set[bytes] = set()
         for answer in self._docket.answers():
@@ -111,24 +125,16 @@ class Sitting:
                     continue
                 seen.add(digest)
                 self._wanted.add(digest)
-                if self._must_ask(verdicts.status(digest)):
-                    yield question.trial
+                status = verdicts.status(digest)
+                if self._must_ask(status):
+                    yield False, question.trial
+                elif status == "ok":
+                    read = read_question(question, self._docket, verdicts)
+                    if read.repair is not None and self._must_ask(read.repair_status):
+                        yield True, read.repair
 
     def _must_ask(self, status: str | None) -> bool:
         return status is None or (status == "failed" and self._court.retry_failed)
-
-    def _repairs(self) -> Iterator[Trial]:
-        """Trials that ask once more for verdicts that could not be read."""
-        verdicts = Verdicts(self._store)
-        seen: set[str] = set()
-        for answer in self._docket.answers():
-            if self._docket.settled(answer) is not None:
-                continue
-            for question in self._docket.questions(answer):
-                repair = read_question(question, self._docket, verdicts).repair
-                if repair is not None and repair.key not in seen:
-                    seen.add(repair.key)
-                    yield repair
 
     def _ask(
         self, writer: RunWriter, trials: Iterator[Trial], count: int, *, repairs: bool = False

@@ -19,9 +19,10 @@ from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
+from evalkit.pipeline.docket import check_question
 from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.judge_problems import judge_problems
-from evalkit.pipeline.judges import check_rivals, judge_endpoints
+from evalkit.pipeline.judges import build_benches, check_rivals, judge_endpoints
 from evalkit.pipeline.rivals import pinned
 from evalkit.pipeline.wiring import (
     check_local_model,
@@ -202,15 +203,18 @@ def target_for(suite: Suite) -> str | None:
 
 
 def _checked(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
-    """The cases, each once every prompt has been rendered for it (the first thousands)."""
+    """The cases, each once prompts and judges' questions render for it (the first thousands)."""
     dataset = loaded.suite.dataset
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
+    benches = build_benches(loaded.suite, {})
     maker, tags = CaseMaker(dataset, target_for(loaded.suite)), TagCheck(loaded)
     for number, (case_id, row) in enumerate(select_rows(read_rows(dataset), dataset)):
         case = maker.case(case_id, row)
         tags.note(case)
         if number < CHECKED_CASES:
             render_all(prompts.values(), case, row)
+            for bench in benches:
+                check_question(bench, variants[0], case)
         yield case
     tags.settle()
 

@@ -24,11 +24,14 @@ NOT_JUDGED = "not judged yet"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A question's reading; ``repair`` is the trial that would follow, if one must."""
+    """A question's reading; ``repair`` is the trial that follows or followed, if one must.
+
+    ``repair_status`` is ``ok`` or ``failed`` for one that was asked.
+    """
 
     reading: Reading
     repair: Trial | None = None
-    is_repaired: bool = False
+    repair_status: str | None = None
 
 
 def read_question(question: Question, docket: Docket, verdicts: Verdicts) -> Read:
@@ -46,12 +49,13 @@ def read_question(question: Question, docket: Docket, verdicts: Verdicts) -> Rea
     if second is None:
         return Read(replace(reading, problem=told), repair)
     if not isinstance(second, Response):
-        return Read(replace(reading, problem=f"{told}; then {_unasked(second).problem}"), repair)
+        told = f"{told}; then {_unasked(second).problem}"
+        return Read(replace(reading, problem=told), repair, "failed")
     again = judge.reading(second, question.order)
     if again.value is None:
         told = f"the judge's verdict could not be read, nor a second one: {again.problem}"
         again = replace(again, problem=told)
-    return Read(again, is_repaired=True)
+    return Read(again, repair, "ok")
 
 
 def _unasked(outcome: Failure | None) -> Reading:
@@ -130,5 +134,5 @@ def _verdict_row(answer: Answer, question: Question, read: Read) -> Row:
         "explanation": reading.explanation,
         "criteria": orjson.dumps(dict(reading.grades)).decode() if reading.grades else None,
         "problem": reading.problem,
-        "is_repaired": read.is_repaired,
+        "is_repaired": read.repair_status == "ok",
     }

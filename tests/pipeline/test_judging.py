@@ -13,10 +13,11 @@ import yaml
 from builders import a_suite
 from scripted import Scripted, scripted
 
-from evalkit.errors import UsageError
+from evalkit.errors import EXIT_BUDGET, TemplateError, UsageError
 from evalkit.pipeline.importing import Columns, import_answers
-from evalkit.pipeline.judging import Judged, judge_stored
+from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.score import rescore_run
+from evalkit.pipeline.start import start_run
 from evalkit.store.judges import judge_store, read_verdicts
 from evalkit.store.runs import RunFolder
 from evalkit.suite.load import LoadedSuite, load_suite
@@ -245,3 +246,39 @@ def test_other_words_are_other_questions_and_the_old_ones_are_kept(
         assert judge_store(run, "kind").responses(["trial_key"]).num_rows == 4
         totals = run.manifest().judges["kind"]
         assert (totals["questions"], totals["cost_usd"]) == (2, pytest.approx(4 * 15e-6))
+
+
+def test_the_cap_holds_for_answers_and_judges_together(make: Make) -> None:
+    with scripted(lambda body: GOOD) as server:
+        answers = {"off": [f"answer {n}" for n in range(40)]}
+        cap = {"max_cost_usd": 0.008, "confirm_above_usd": 0}
+        # Each question costs 0.000015 and may cost up to 0.0007: some room is left at the end.
+        run, _ = make(server, answers, {"max_tokens": 64}, budget=cap, limits={"concurrency": 2})
+        judged = judge(run)
+        assert judged.missing == 0
+        assert spent_usd(run) == pytest.approx(40 * 15e-6)
+        tight = {"max_cost_usd": 0.0015, "confirm_above_usd": 0}
+        server.script = lambda body: (200, GOOD, "end_turn")
+        other, _ = make(server, answers, {"max_tokens": 64}, budget=tight)
+        judged = judge(other)
+        assert judged.missing > 0
+        assert judged.stopped is not None
+        assert judged.stopped.exit_code == EXIT_BUDGET
+        assert 0 < spent_usd(other) <= 0.0015
+        assert other.manifest().status == "stopped"
+
+
+def test_a_row_that_a_judges_template_does_not_fit_is_told_before_anything_is_asked(
+    tmp_path: Path,
+) -> None:
+    rows = [{"id": "c0", "question": "q", "hint": "h"}, {"id": "c1", "question": "q"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    suite = loaded(
+        tmp_path,
+        {"reference": "{{ hint }}"},
+        "http://127.0.0.1:9",
+        dataset={"path": "rows.jsonl", "id": "id"},
+    )
+    with pytest.raises(TemplateError, match="case 'c1', judge kind: .*'hint' is undefined"):
+        start_run(suite, tmp_path / "runs", {"ANTHROPIC_API_KEY": "k"})
+    assert not list((tmp_path / "runs").glob("*/*/manifest.json"))
