@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from end_to_end_shell import DATASET, KEY, Shell
 from servers import RunningServer, simulated_server
-from test_crashes import POINTS, PROGRAM
+from test_crashes import DYING
 
 from evalkit.store.judges import judge_store
 from evalkit.store.runs import RunFolder, list_runs
@@ -81,15 +81,28 @@ def asked(server: RunningServer, model: str = JUDGE) -> list[dict]:
         time.sleep(0.02)
 
 
+# Functions whose lines are places to die at while a judge is at work, and how many of them.
+PLACES = {
+    "Sitting.run": 16,
+    "Sitting._ask": 20,
+    "Journal._write": 60,
+    "RunWriter._seal_part": 40,
+    "RunWriter.close": 20,
+    "write_atomically": 60,
+    "write_verdicts": 2,
+}
+
+
 def kill_judging(shell: Shell, server: RunningServer, chance: random.Random) -> bool:
-    """Go on with the run and kill it somewhere in its judging."""
-    waits = chance.random() < 0.5
-    seen = len(asked(server))
-    point = f"{chance.choice(POINTS)}:{chance.randint(1, 6)}"
+    """Go on with the run and kill it somewhere in its judging: at a line, or from outside."""
+    waits = chance.random() < 0.4
+    place = chance.choice(list(PLACES))
+    point = "" if waits else f"{place}:{chance.randint(1, PLACES[place])}"
+    seen = server.summary()["requests"]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "resume", "-j", "4"],
+        [sys.executable, DYING, "resume", "-j", "4"],
         cwd=shell.folder,
-        env={**shell.environ, "DIE_AT": "" if waits else point},
+        env={**shell.environ, "DIE_AT": point, "DIE_LOG": "died.txt"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -99,7 +112,7 @@ def kill_judging(shell: Shell, server: RunningServer, chance: random.Random) -> 
             time.sleep(chance.uniform(0, 0.4))
             process.send_signal(signal.SIGKILL)
         time.sleep(0.01)
-    return process.wait(timeout=60) == -signal.SIGKILL
+    return process.wait(timeout=120) == -signal.SIGKILL
 
 
 def kill_many_times(shell: Shell, server: RunningServer, n_kills: int, seed: int) -> None:
@@ -140,7 +153,7 @@ def kill_many_times(shell: Shell, server: RunningServer, n_kills: int, seed: int
 def test_a_killed_judge_goes_on_and_asks_no_committed_question_again(
     shell: Shell, slow_server: RunningServer
 ) -> None:
-    kill_many_times(shell, slow_server, n_kills=3, seed=3)
+    kill_many_times(shell, slow_server, n_kills=2, seed=3)
 
 
 @pytest.mark.slow
@@ -167,11 +180,6 @@ def test_a_run_judges_by_itself_and_scoring_again_asks_nothing(
     again = shell("score", ANTHROPIC_API_KEY="")
     assert (again.code, asked(slow_server)) == (0, before)
     assert "clarity: 24 of 24 answers graded" in again.out
-    # Other words are another question.
-    shell.suite(SUITE.replace("Is it clear?", "Is it short?"), "judged.yaml")
-    other = shell("score", "--suite", "judged.yaml")
-    assert other.code == 0, other.err
-    assert len(asked(slow_server)) >= 2 * judge["questions"]
 
 
 def test_ctrl_c_while_judging_keeps_what_was_said(shell: Shell, slow_server: RunningServer) -> None:
@@ -216,4 +224,3 @@ def test_a_judge_whose_key_is_missing_or_refused(shell: Shell) -> None:
     assert scores is not None
     assert set(scores["value"].to_pylist()) == {None}
     assert set(scores["reason"].to_pylist()) == {"not judged yet"}
-    assert shell("resume", "-q", JUDGE_KEY=KEY).code == 0
