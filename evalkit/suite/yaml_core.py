@@ -52,6 +52,8 @@ _ADVICE = (
     ("scanning an alias", "quote a value that begins with *"),
     ("undefined alias", "quote a value that begins with *"),
     ("constructor for the tag", "quote a value that begins with !"),
+    ("expected ',' or '}'", "close the braces, or quote a value with ? : , { or } in it"),
+    ("expected ',' or ']'", "close the brackets, or quote a value with ? : , [ or ] in it"),
     ("another document", "a suite is one document; take the line --- out"),
 )
 

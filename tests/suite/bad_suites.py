@@ -535,7 +535,7 @@ DATASETS = [
         "d.yaml",
         b"- {id: 1, answer: 2}\n- [1\n",
         "",
-        "FOLDER/d.yaml:3: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'",
+        "FOLDER/d.yaml:3: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'; close the brackets, or quote a value with ? : , [ or ] in it",
     ),
     (
         "d.parquet",
