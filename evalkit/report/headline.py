@@ -71,10 +71,17 @@ def _alike(told: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
         if len(found) == 1 or not all(subjects):
             merged.update({told[at][1]: [at] for at in found})
         else:
-            others = [f"{len(found) - _NAMED} others"] if len(found) > _NAMED + 1 else []
-            named = subjects[:_NAMED] if others else subjects
-            merged[f"{fmt.listed([*named, *others])}: {body}"] = found
+            merged[f"{_together(subjects)}: {body}"] = found
     return merged
+
+
+def _together(subjects: Sequence[str]) -> str:
+    """Subjects in one, what all of them begin with said once: ``b against a with x and y``."""
+    firsts = {subject.partition(" with ")[0] for subject in subjects}
+    shared = f"{firsts.pop()} with " if len(firsts) == 1 else ""
+    own = [subject.removeprefix(shared) for subject in subjects]
+    others = [f"{len(own) - _NAMED} others"] if len(own) > _NAMED + 1 else []
+    return shared + fmt.listed([*(own[:_NAMED] if others else own), *others])
 
 
 def _why_nothing_won(analysis: Analysis) -> str:

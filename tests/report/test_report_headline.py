@@ -180,6 +180,18 @@ def test_only_so_many_contests_are_told_and_the_proven_ones_first() -> None:
     assert (len(amounts), amounts[-1]) == (5, "The table of comparisons has the others.")
 
 
+def test_what_holds_under_several_prompts_is_said_once() -> None:
+    world = World(models=("haiku", "sonnet"))
+    both = [
+        comparison(f"{p}/sonnet/off", f"{p}/haiku/off", gap(0.2, 0.1, 0.3), "superior")
+        for p in world.prompts
+    ]
+    told = judged(*both, world=world)
+    assert told["What won?"] == (
+        "sonnet against haiku with plain and number-only: better with thinking off."
+    )
+
+
 def test_only_so_many_sentences_are_told() -> None:
     budgets = [replace(OFF, mode="budget", budget_tokens=8 * n) for n in range(1, 9)]
     world = World(prompts=("a", "b", "c", "d", "e", "f", "g", "h"), settings=(OFF, *budgets))
