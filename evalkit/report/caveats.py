@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evalkit.analysis.results import Analysis, Comparison, ScoreSummary
+from evalkit.analysis.results import Analysis, Comparison, ScoreSummary, VariantSummary
 from evalkit.report import format as fmt
 from evalkit.report.figures import amount_change
 from evalkit.report.names import Names
@@ -14,6 +14,7 @@ _NAMED = 3
 _SHOWN = ("confounded: ", "by more than the margin")
 """How notes begin that warnings and intervals show as well."""
 _MOST = 12
+_NOTABLE_S = 0.001
 _FEW = 4
 """So few comparisons, or variants, have a line of their own."""
 
@@ -108,7 +109,16 @@ def _times(analysis: Analysis, names: Names) -> Iterator[str]:
             if found is not None and found.value is not None and (ends := _ends(found))
         ]
         if told:
-            yield f"{names[one.variant].short}: service time {fmt.listed(told)}"
+            waits = "".join(_waits(one))
+            yield f"{names[one.variant].short}: service time {fmt.listed(told)}{waits}"
+
+
+def _waits(one: VariantSummary) -> Iterator[str]:
+    """The other two clocks, where they ran at all."""
+    if one.queued_p50_s is not None and one.queued_p50_s >= _NOTABLE_S:
+        yield f"; waited {fmt.seconds(one.queued_p50_s)} for room (p50)"
+    if one.backoff_mean_s is not None and one.backoff_mean_s >= _NOTABLE_S:
+        yield f"; waited {fmt.seconds(one.backoff_mean_s)} after errors (mean)"
 
 
 def _ends(found: Estimate) -> str:

@@ -286,4 +286,6 @@ def _means(comparison: Comparison, means: dict[str, str]) -> str:
 
 
 def _chance(comparison: Comparison) -> str:
+    if not comparison.is_measured:
+        return ", but too many trials are missing to judge by."
     return "." if comparison.verdict == "equivalent" else ", which may be chance."

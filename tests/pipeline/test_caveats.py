@@ -66,3 +66,13 @@ def test_one_variant_has_no_rules_of_comparison(tmp_path: Path) -> None:
     report = report_of(tmp_path, {"off": [1.0] * 20})
     assert "Margin" not in told(report)
     assert spread_words(report.analysis, Names(report.analysis.variants)) == []
+
+
+def test_what_is_not_measured_is_not_called_chance(tmp_path: Path) -> None:
+    report = report_of(tmp_path, {"off": [0.0] * 40, "1024": [1.0] * 30 + [None] * 10})
+    text = render(report)
+    assert "too many trials are missing to judge by" in text
+    assert "may be chance" not in text
+    assert "No recommendation: more than 5% of the trials of think-1024 are missing" in " ".join(
+        text.split()
+    )

@@ -106,6 +106,16 @@ def test_a_row_repeated_within_its_cluster_adds_nothing(scores: list[float]) -> 
 
 
 @quick
+@given(changes)
+def test_a_pair_repeated_within_its_cluster_adds_nothing(differences: list[float]) -> None:
+    units = np.arange(len(differences))
+    once = paired_of(differences, units.tolist())
+    twice = paired_of(np.repeat(differences, 2).tolist(), np.repeat(units, 2).tolist())
+    assert twice.variance == pytest.approx(once.variance, abs=1e-12)
+    assert limits(twice.estimate()) == pytest.approx(limits(once.estimate()), abs=1e-9)
+
+
+@quick
 @given(changes, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(differences: list[float], random: object) -> None:
     shuffled = list(differences)
