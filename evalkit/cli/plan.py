@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from evalkit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from evalkit.pipeline.judge_estimate import FirstQuestion
     from evalkit.pipeline.preview import Preview
     from evalkit.plan.prompts import Rendered
 
@@ -56,16 +58,21 @@ def command(
     \b
     Example: evalkit plan configs/quickstart.yaml
     """
+    from evalkit.pipeline.judge_estimate import first_questions
     from evalkit.pipeline.preview import preview_suite
     from evalkit.pipeline.start import open_suite
 
     env = environment(env_file)
     loaded = open_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
     preview = preview_suite(loaded, env, only)
+    questions = first_questions(loaded.suite, preview.variants[0], preview.first[0], env)
     if as_json:
-        click.echo(json.dumps(_document(preview)))
+        judges = [asdict(question) for question in questions]
+        click.echo(json.dumps({**_document(preview), "judges": judges}))
     else:
         _show(preview)
+        for question in questions:
+            _show_question(question, preview.first[0].id)
     return 0
 
 
@@ -133,3 +140,17 @@ def _show_prompt(name: str, rendered: Rendered, about: str) -> None:
             click.echo(f"    {line}")
     if rendered.options:
         click.secho(f"  also sent: {', '.join(rendered.options)}", fg="cyan")
+
+
+def _show_question(question: FirstQuestion, case_id: str) -> None:
+    """What a judge would be asked, as a prompt is shown."""
+    from evalkit.report.format import neutral, one_line
+
+    click.secho(f"\n{question.judge}", bold=True, nl=False)
+    click.echo(f"  judged by {question.model}, for case {one_line(case_id)}")
+    texts = [("system", question.body["system"])] if "system" in question.body else []
+    texts += [(turn["role"], turn["content"]) for turn in question.body["messages"]]
+    for role, text in texts:
+        click.secho(f"  {role}", fg="cyan")
+        for line in neutral(str(text)).splitlines():
+            click.echo(f"    {line}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
-from evalkit.messages.request import canonical
+from evalkit.messages.request import canonical, encode_request
 from evalkit.pipeline.docket import task_of
 from evalkit.pipeline.judges import Bench, Seat, build_benches
 from evalkit.pipeline.rivals import rival_of
@@ -19,6 +20,7 @@ _BYTES_PER_TOKEN = 4
 _EXPECTED_ANSWER_TOKENS = 300
 _EXPECTED_VERDICT_TOKENS = 150
 _PROBE = 20
+_STAND_IN = "(the answer stands here)"
 
 
 def with_judges(
@@ -103,9 +105,36 @@ def question_bytes(request: Request) -> int:
     return len(canonical(parts))
 
 
+@dataclass(frozen=True, slots=True)
+class FirstQuestion:
+    """What a judge's model would be asked about the first case, an answer standing in."""
+
+    judge: str
+    model: str
+    body: Mapping[str, Any]
+
+
+def first_questions(
+    suite: Suite, planned: PlannedVariant, case: Case, env: Mapping[str, str]
+) -> list[FirstQuestion]:
+    """The first question of every judge to each of its models."""
+    found = []
+    for bench in build_benches(suite, env):
+        for seat in bench.seats:
+            request = _question(bench, seat, planned, case, _STAND_IN)
+            body = encode_request(request, seat.endpoint)
+            found.append(FirstQuestion(bench.name, seat.spec.name, body))
+    return found
+
+
 def _size(bench: Bench, seat: Seat, planned: PlannedVariant, case: Case, answer_tokens: int) -> int:
     """Bytes of a question about an answer of so many tokens, or of as many as it may have."""
     text = "x" * (_BYTES_PER_TOKEN * min(answer_tokens, planned.answer_tokens))
+    return question_bytes(_question(bench, seat, planned, case, text))
+
+
+def _question(bench: Bench, seat: Seat, planned: PlannedVariant, case: Case, text: str) -> Request:
+    """The question about an answer with this text (and, of two, a rival with the same)."""
     answer = Response(text=text, thinking="", stop_reason="end_turn", usage=Usage())
     is_pair = bench.judge.is_pairwise
     matter = Matter(
@@ -115,4 +144,4 @@ def _size(bench: Bench, seat: Seat, planned: PlannedVariant, case: Case, answer_
         answer if is_pair else None,
         "first" if is_pair else "alone",
     )
-    return question_bytes(bench.judge.question(matter, seat.way))
+    return bench.judge.question(matter, seat.way)

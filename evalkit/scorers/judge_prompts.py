@@ -53,6 +53,7 @@ A score is a whole number from {{{{ low }}}} (not at all) to {{{{ high }}}} (ent
 {{% for grade, meaning in levels %}}
 {{{{ grade }}}}: {{{{ meaning }}}}
 {{% endfor %}}
+
 First explain in two or three sentences how the answer fares, then score it.
 {_REPLY}"""
 
@@ -66,8 +67,7 @@ The task:
 An answer known to be right, to compare with:
 {{ reference }}
 
-{% endif %}
-"""
+{% endif %}"""
 
 RUBRIC_USER = f"""\
 {_MATERIAL}

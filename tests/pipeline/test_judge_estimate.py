@@ -10,6 +10,8 @@ import yaml
 from builders import a_suite
 
 from evalkit.pipeline.estimate import estimate_suite
+from evalkit.pipeline.judge_estimate import first_questions
+from evalkit.pipeline.preview import preview_suite
 from evalkit.plan.estimate import PlanEstimate
 from evalkit.suite.load import load_suite
 
@@ -58,3 +60,13 @@ def test_a_judge_without_a_price_is_named(tmp_path: Path) -> None:
     model = {"model": "mystery", "base_url": "http://127.0.0.1:9"}
     plan = estimate(tmp_path, {**JUDGE, "model": model})
     assert plan.unpriced == ("kind/mystery/default",)
+
+
+def test_a_plan_shows_what_judges_would_be_asked(tmp_path: Path) -> None:
+    estimate(tmp_path, {**JUDGE, "task": "{{ question }}", "structure": "text"})
+    suite = load_suite(tmp_path / "suite.yaml", env={})
+    preview = preview_suite(suite, {})
+    (asked,) = first_questions(suite.suite, preview.variants[0], preview.first[0], {})
+    assert (asked.judge, asked.model) == ("kind", "claude-sonnet-4-6")
+    assert "Is it kind?" in asked.body["system"]
+    assert 'name="task">\nWhat is 0?\n' in asked.body["messages"][0]["content"]
