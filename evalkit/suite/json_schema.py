@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalkit.suite.descriptions import DESCRIPTIONS, EXAMPLES
 from evalkit.suite.schema import Suite
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -18,6 +19,7 @@ _SHORT: dict[str, list[dict[str, Any]]] = {
     "ScorerSpec": [_TEXT],
     "ExcludeSpec": [_TEXT],
     "NotifySpec": [_TEXT],
+    "NightsSpec": [{"type": "integer", "minimum": 10}, {"const": True}],
     "SampleSpec": [{"type": "integer", "minimum": 1}],
     "ExamplesSpec": [{"type": "array", "items": {"type": "object"}, "minItems": 1}],
     "ThinkingSpec": [
@@ -46,6 +48,8 @@ _ALSO = {
     ("PromptSpec", "tool_choice"): {"enum": ["auto", "any", "none"]},
     ("Suite", "prompts"): _TEXT,
 }
+# What is said of a value, rather than asked of it.
+_ABOUT = ("title", "description", "examples", "default")
 # What evalkit fills in itself.
 _HIDDEN = {"Suite": ("templates",), "PromptSpec": ("origin",)}
 _FILLED_IN = {"Suite": ("name", "dataset", "prompts", "models"), "ScorerSpec": ("name",)}
@@ -56,9 +60,10 @@ def suite_schema() -> dict[str, Any]:
     root = Suite.model_json_schema()
     sections = root.pop("$defs")
     sections["Suite"] = root
+    root["properties"]["extends"] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
     for name, section in sections.items():
         _complete(name, section)
-    root["properties"]["extends"] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+    root["patternProperties"] = {"^x-": {"description": "The author's own, to hold anchors."}}
     # What a file extends may bring the rest.
     root["anyOf"] = [{"required": ["extends"]}, {"required": ["dataset", "prompts", "models"]}]
     for name, forms in _SHORT.items():
@@ -92,6 +97,20 @@ def _complete(name: str, section: dict[str, Any]) -> None:
     filled = _FILLED_IN.get(name, ())
     if filled:
         section["required"] = [field for field in section["required"] if field not in filled]
+    _describe(name, section)
+
+
+def _describe(name: str, section: dict[str, Any]) -> None:
+    """Give every key its sentence and its examples, and the section the first of its own."""
+    for field, schema in section["properties"].items():
+        told: dict[str, Any] = {}
+        if field in DESCRIPTIONS.get(name, {}):
+            told["description"] = DESCRIPTIONS[name][field]
+        if (name, field) in EXAMPLES:
+            told["examples"] = EXAMPLES[name, field]
+        # A reference may have words of its own beside it.
+        section["properties"][field] = {**schema, **told}
+    section["description"] = " ".join(section["description"].replace("``", "").split())
 
 
 def _with_variables(schema: Any) -> Any:
@@ -101,5 +120,7 @@ def _with_variables(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if schema.get("type") in ("integer", "number"):
-        return {"anyOf": [schema, _VARIABLE]}
+        about = {key: schema[key] for key in _ABOUT if key in schema}
+        bounds = {key: value for key, value in schema.items() if key not in _ABOUT}
+        return {**about, "anyOf": [bounds, _VARIABLE]}
     return {key: _with_variables(value) for key, value in schema.items()}

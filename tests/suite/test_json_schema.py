@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from evalkit.cli.schema import command
+from evalkit.suite.descriptions import DESCRIPTIONS, EXAMPLES
 from evalkit.suite.json_schema import suite_schema
 from evalkit.suite.source import parse_value
 
@@ -41,6 +42,9 @@ def test_the_readmes_suite_validates():
         {"dataset": {"path": "d.csv", "limit": "${N:-3}"}},
         {"prompts": {"a": {"file": "a.md", "examples": [{"q": 1}], "cache_prefix": True}}},
         {"scorers": ["number", {"type": "exact", "case": True}], "extends": ["a.yaml"]},
+        {"gate": {"rules": {"metric": "failed", "max": 0}, "notify": "HOOK"}, "x-own": [1]},
+        {"gate": {"rules": [{"scorer": "exact", "max_drop": 0.1, "tag": "a"}], "keep": 30}},
+        {"report": {"formats": "html", "by": "thinking", "margin": 0.01}},
     ],
 )
 def test_short_and_long_forms_validate(fields):
@@ -57,10 +61,39 @@ def test_short_and_long_forms_validate(fields):
         {"dataset": {"path": "d.csv", "limit": "many"}},
         {"prompts": {"a": {"usr": "x"}}},
         {"templates": {}},
+        {"gate": {"rules": [{"metric": "fialed", "max": 0}]}},
+        {"report": {"formats": ["pdf"]}},
     ],
 )
 def test_what_evalkit_refuses_the_schema_refuses(fields):
     assert not CHECKER.is_valid({**MINIMAL, **fields})
+
+
+def sections():
+    whole = suite_schema()
+    yield "Suite", whole
+    for name, section in whole["$defs"].items():
+        for form in section.get("anyOf", [section]):
+            if "properties" in form:
+                yield name, form
+
+
+def test_every_key_is_described_and_no_other():
+    for name, section in sections():
+        assert section["description"], name
+        fields = {
+            field: schema.get("description") for field, schema in section["properties"].items()
+        }
+        assert all(fields.values()), (name, fields)
+        assert set(DESCRIPTIONS[name]) == set(fields), name
+
+
+@pytest.mark.parametrize(("owner", "field"), EXAMPLES, ids=lambda part: str(part))
+def test_every_example_validates(owner, field):
+    schema = dict(sections())[owner]["properties"][field]
+    checker = jsonschema.Draft202012Validator({**schema, "$defs": suite_schema()["$defs"]})
+    for example in EXAMPLES[owner, field]:
+        checker.validate(example)
 
 
 def test_a_suite_without_a_dataset_needs_one_to_extend():
