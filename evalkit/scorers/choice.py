@@ -9,35 +9,46 @@ from dataclasses import dataclass
 from evalkit.types import Case, Response, Score
 
 _LETTERS = "ABCDEFGHIJ"
+# A capital, or a small letter with only signs behind it ("the answer is a mystery" has none).
+_LETTER = r"[*_`\"'(\[]*+(?:([A-J])(?![\w'’])|([a-j])(?=[)\].,;:!*_\"'`}]*+[ \t]*$))"
+_SAYS = r"(?i:is|are|would be|should be|must be|has to be)?(?i:[ ]not[ ]\(?[A-J]\)?,?[ ]but)?"
+_LINKS = r"[\s:=*_\"'>`-]*+"
 # From the surest sign of a choice to the weakest; within one kind the last counts.
-_LAYOUTS = (
-    re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?\s*\(?([A-J])\b"),
-    re.compile(
-        r"\b(?:answer|choice|option)\b(?:\s+(?:is|would be|should be))?\s*[:=]?\s*"
-        r"(?:(?:option|choice)\s+)?[*_`\"'(\[]*([A-J])(?![\w'’])",
-        re.IGNORECASE,
-    ),
-    re.compile(r"####\s*\(?([A-J])\b"),
-    re.compile(r"^[\s*_`#(\[]*([A-J])[*_`)\].]*\s*$", re.MULTILINE),
-    re.compile(r"^[\s*_`]*\(?([A-J])[).:]", re.MULTILINE),
+_LAYOUTS = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"\\boxed\s*\{\s*(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?([A-J])\b",
+        rf"\b(?i:answer|ans|(?:correct|right|best|final)[ ](?:option|choice))\b{_LINKS}{_SAYS}"
+        rf"{_LINKS}(?:(?i:option|choice)\s+)?{_LETTER}",
+        r"(?:答案|正解|选|選)[^A-Za-z\n]{0,6}([A-J])(?![A-Za-z])",
+        r"####\s*\(?([A-J])\b",
+        r"\b([A-J])[)\]*_]*+ (?i:is|must be|would be) (?i:the )?(?i:correct|right|best|answer)\b",
+        rf"\b(?i:option|choice)\b{_LINKS}{_SAYS}{_LINKS}{_LETTER}",
+        r"^[ \t*_`#(\[]*+([A-J])[*_`)\].]*+[ \t]*$",
+        rf"\b(?i:choose|select|pick|go(?:ing)? with|left with|it['’]?s|it is)[ ]+{_LETTER}",
+    )
+)
+# One such line chooses; several, with different letters, only list what there is to choose from.
+_LISTED = re.compile(r"^[ \t*_`]*+\(?([A-J])[).:]", re.MULTILINE)
+_WEAK = (
     re.compile(r"\*\*\(?([A-J])[).:]?(?=\W)"),
     re.compile(r"[(\[]([A-J])[)\]]"),
-    re.compile(r"^\s*[`\"'(]*([a-j])[`\"').]*\s*$", re.MULTILINE),
+    re.compile(r"^[ \t`\"'(]*+([a-j])[`\"').]*+[ \t]*$", re.MULTILINE),
 )
 
 
 def find_letter(text: str, n_choices: int = 10) -> str | None:
     """The letter (A to J) an answer chooses, or None; ``n_choices`` bounds the letters."""
     known = _LETTERS[:n_choices]
-    for layout in _LAYOUTS:
-        found: list[str] = [
-            letter.upper() for letter in layout.findall(text) if letter.upper() in known
-        ]
-        # A list of all options is no choice: the same kind of sign with different letters, at the
-        # beginnings of lines, says which options there are.
-        if found and not (len(set(found)) > 1 and layout is _LAYOUTS[4]):
+    for layout in (*_LAYOUTS, _LISTED, *_WEAK):
+        found = [one for match in layout.finditer(text) if (one := _chosen(match)) in known]
+        if found and not (len(set(found)) > 1 and layout is _LISTED):
             return found[-1]
     return None
+
+
+def _chosen(match: re.Match[str]) -> str:
+    return str(match[match.lastindex or 0]).upper()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,25 +117,37 @@ def _has_words(folded: str, option: str) -> bool:
     return bool(wanted) and re.search(rf"(?<!\w){wanted}(?!\w)", folded) is not None
 
 
+_WORDS = r"(yes|no|true|false|y|n|yeah|yep|yup|nope|nah)"
 _YES_NO = re.compile(r"\b(yes|no|true|false)\b", re.IGNORECASE)
 _MARKED = re.compile(
-    r"(?:\banswer\b(?:\s+is)?\s*:?|####|\\boxed\s*\{(?:\\text\s*\{)?)[\s*_\"'`]*(yes|no|true|false)\b",
+    r"(?:\banswer\b[\s*_\"']*+(?:is)?\s*+[:=]?|####|<answer>|\\boxed\s*\{(?:\\text\s*\{)?)"
+    rf"[\s*_\"'`]*+{_WORDS}\b",
     re.IGNORECASE,
 )
+_FIRST = re.compile(rf"[\W_]*{_WORDS}\b(?!['’])", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\bnot|n['’]t) (?:(?:entirely|really|quite) )?(true|false)\b", re.IGNORECASE
+)
+_UNDECIDED = re.compile(r"\b(?:yes (?:or|and|nor) no|true (?:or|nor) false)\b", re.IGNORECASE)
 
 
 def find_yes_no(text: str) -> bool | None:
-    """Whether an answer says yes: where it marks its answer, else its first word, else its last."""
+    """Whether an answer says yes: where it marks its answer, else its first word, else its last.
+
+    "Not true" is a no; "yes or no" is neither.
+    """
+    text = _DENIED.sub(lambda found: "false" if found[1].lower() == "true" else "true", text)
+    text = _UNDECIDED.sub("", text)
     if marked := _MARKED.findall(text):
         return _is_yes(marked[-1])
-    if first := re.match(r"[\W_]*(yes|no|true|false)\b", text, re.IGNORECASE):
+    if first := _FIRST.match(text):
         return _is_yes(first[1])
     found = _YES_NO.findall(text)
     return _is_yes(found[-1]) if found else None
 
 
 def _is_yes(word: str) -> bool:
-    return word.casefold() in ("yes", "true")
+    return word.casefold() in ("yes", "true", "y", "yeah", "yep", "yup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

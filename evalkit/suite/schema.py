@@ -211,7 +211,8 @@ class ScorerSpec(BaseModel):
         if isinstance(value, str):
             value = {"type": value}
         if isinstance(value, dict) and isinstance(value.get("python"), str):
-            value = {"type": "python", "name": value["python"].rpartition(":")[2], **value}
+            _, colon, name = value["python"].rpartition(":")
+            value = {"type": "python", "name": name if colon else "python", **value}
         if isinstance(value, dict) and "type" in value:
             value = {"name": value["type"], **value}
         return value
