@@ -80,7 +80,9 @@ def command(
     lacking = f"; {imported.missing:,} trials have none" if imported.missing else ""
     click.echo(f"{totals['ok']:,} answers imported{lacking}", err=True)
     click.echo(f"Run:    {folder.path}", err=True)
-    click.echo(f"Next:   evalkit compare {folder.path}", err=True)
+    has_judges = any(spec.type == "judge" for spec in loaded.suite.scorers)
+    word = "score" if has_judges else "compare"  # an import asks nobody, judges neither
+    click.echo(f"Next:   evalkit {word} {folder.path}", err=True)
     return 0
 
 

@@ -96,9 +96,10 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
     if page:
         say(f"Report: {page}")
     unjudged = any(one["open"] for one in manifest.judges.values())
-    if missing or unjudged or totals["failed"]:
+    n_failed = totals["failed"] + sum(one["failed"] for one in manifest.judges.values())
+    if missing or unjudged or n_failed:
         # What failed is asked again only where that is asked for.
-        again = " --retry-failed" if totals["failed"] else ""
+        again = " --retry-failed" if n_failed else ""
         say(f"Next:   evalkit resume {folder.path}{again}")
     elif page:
         say(f"Next:   evalkit compare {folder.path}")
@@ -107,7 +108,8 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
 def tell_judges(folder: RunFolder) -> None:
     """What judges were asked and what that cost, a line each, apart from the run's own cost."""
     for name, judge in folder.manifest().judges.items():
-        failed = f", {judge['failed']:,} failed" if judge["failed"] else ""
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in judge["failures"].items())
+        failed = f", {judge['failed']:,} failed ({kinds})" if judge["failed"] else ""
         cost = f", ${judge['cost_usd']:.4f}" if judge["cost_usd"] is not None else ""
         say(f"Judge {name}: {judge['ok']:,} of {judge['questions']:,} verdicts{failed}{cost}")
 

@@ -94,6 +94,7 @@ class Sitting:
             "questions": len(statuses),
             "ok": statuses.count("ok"),
             "failed": statuses.count("failed"),
+            "failures": dict(Counter(filter(None, map(verdicts.error_kind, self._wanted)))),
             "open": statuses.count(None) + self._to_repair,
             "cached": stored["cached"],
             "cost_usd": stored["cost_usd"],

@@ -122,6 +122,12 @@ class Verdicts:
         status: str | None = None if at is None else self._columns["status"][at].as_py()
         return status
 
+    def error_kind(self, digest: bytes) -> str | None:
+        """Which failure a question ended with; None for one that was answered or not asked."""
+        at = self._place(digest)
+        kind: str | None = None if at is None else self._columns["error_kind"][at].as_py()
+        return kind
+
     def _place(self, digest: bytes) -> int | None:
         # By way of an array, which drops trailing zero bytes as those of the table were dropped.
         wanted = np.frombuffer(digest, dtype="S16")[0]
