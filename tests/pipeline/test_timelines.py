@@ -8,6 +8,7 @@ from pathlib import Path
 from stored_runs import a_run
 
 from evalkit.pipeline.compare import compare_run, compare_runs
+from evalkit.pipeline.history import note_run
 from evalkit.report import html
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runs import RunFolder
@@ -43,3 +44,21 @@ def test_a_model_that_answers_by_another_name_is_a_change(tmp_path: Path) -> Non
     assert line.points[1].changes == {
         "model answered": "claude-haiku-4-5-20251001 to claude-haiku-4-6"
     }
+
+
+def test_a_run_stands_at_the_end_of_its_suites_history(tmp_path: Path) -> None:
+    first = at(a_run(tmp_path, "aaaaaa", {"off": GRADES}), 10)
+    second = at(a_run(tmp_path, "bbbbbb", {"off": [1.0] * 40}), 11)
+    later = at(a_run(tmp_path, "cccccc", {"off": [0.0] * 40}), 12)
+    assert compare_run(second).timelines == ()  # nothing is noted yet
+    for run in (first, later):
+        note_run(run)
+    with (tmp_path / "small" / "history.jsonl").open("a") as history:
+        history.write('{"run": "x", "at": 1}\n{"run": "y"')
+    (line,) = compare_run(second).timelines
+    assert [(point.run, point.score.value) for point in line.points] == [
+        ("aaaaaa", 0.5),
+        ("bbbbbb", 1.0),
+    ]
+    assert line.points[0].score.low is not None
+    assert [dict(point.changes) for point in line.points] == [{}, {}]
