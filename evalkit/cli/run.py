@@ -218,8 +218,10 @@ def say_price(estimate: PlanEstimate, *, is_local: bool) -> None:
     elif expected is None or most is None:
         click.echo(f"{requests}; no price is known for them, so their cost is unknown.", err=True)
     else:
+        from evalkit.report.format import money
+
         click.echo(
-            f"{requests}, about ${expected:.2f}, at most ${most:.2f} "
+            f"{requests}, about {money(expected)}, at most {money(most)} "
             "if every answer used all its tokens.",
             err=True,
         )
@@ -231,11 +233,13 @@ def confirm(expected: float | None, above_usd: float) -> None:
     """Ask before spending more than ``above_usd``; raises click.Abort or UsageError for no."""
     if expected is None or expected <= above_usd:
         return
+    from evalkit.report.format import money
+
     try:
         click.confirm("Go on?", abort=True, err=True)
     except click.Abort:
         click.echo(err=True)
         raise UsageError(
-            f"nothing was sent: about ${expected:.2f} was not agreed to",
+            f"nothing was sent: about {money(expected)} was not agreed to",
             "Say yes with --yes, or make it smaller with --limit.",
         ) from None

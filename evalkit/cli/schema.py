@@ -25,9 +25,10 @@ def command(out: Path | None, of_report: bool) -> int:
     Example: evalkit schema --out suite.schema.json
     """
     from evalkit.report.json_schema import report_schema
+    from evalkit.scorers.options_schema import with_scorers
     from evalkit.suite.json_schema import suite_schema
 
-    schema = report_schema() if of_report else suite_schema()
+    schema = report_schema() if of_report else with_scorers(suite_schema())
     text = json.dumps(schema, indent=2, ensure_ascii=False)
     if out is None:
         click.echo(text)

@@ -57,6 +57,18 @@ _WITHOUT_ANSWERS = (
 _USER_TIMEOUT_S = 60.0
 
 
+def scorer_names() -> list[str]:
+    """The names of evalkit's own scorers, but for judges."""
+    return list(_SCORERS)
+
+
+def scorer_kind(name: str) -> type[Any]:
+    """The class behind the name of one of evalkit's own scorers; its fields are the options."""
+    module, kind_name = _SCORERS[name]
+    kind: type[Any] = getattr(importlib.import_module(f"evalkit.scorers.{module}"), kind_name)
+    return kind
+
+
 def build_scorer(spec: ScorerSpec) -> Scorer:
     """The scorer a suite names; raises ValueError, in words for the user, if it cannot be."""
     options = spec.options
@@ -68,9 +80,8 @@ def build_scorer(spec: ScorerSpec) -> Scorer:
         if spec.type not in plugin_names():
             raise ValueError(_unknown(spec.type))
         return _apart("plugin", spec.type, spec.name, options)
-    module, kind_name = _SCORERS[spec.type]
     try:
-        kind = getattr(importlib.import_module(f"evalkit.scorers.{module}"), kind_name)
+        kind = scorer_kind(spec.type)
         checked = _checked(spec, kind)
         if spec.type == "math":
             return _math(kind(name=spec.name, **checked), checked)

@@ -6,18 +6,20 @@ import pytest
 from click.testing import CliRunner
 
 from evalkit.cli.schema import command
+from evalkit.scorers.options_schema import with_scorers
 from evalkit.suite.descriptions import DESCRIPTIONS, EXAMPLES
 from evalkit.suite.json_schema import suite_schema
 from evalkit.suite.source import parse_value
 
 ROOT = Path(__file__).parents[2]
 SUITES = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("evalkit/suite/starters/*/suite.yaml")])
-CHECKER = jsonschema.Draft202012Validator(suite_schema())
+SCHEMA = with_scorers(suite_schema())
+CHECKER = jsonschema.Draft202012Validator(SCHEMA)
 MINIMAL = {"dataset": "d.csv", "prompts": "{{ q }}", "models": "m"}
 
 
 def test_the_schema_is_a_schema():
-    jsonschema.Draft202012Validator.check_schema(suite_schema())
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -61,6 +63,8 @@ def test_short_and_long_forms_validate(fields):
         {"dataset": {"path": "d.csv", "limit": "many"}},
         {"prompts": {"a": {"usr": "x"}}},
         {"templates": {}},
+        {"scorers": [{"type": "regex"}]},
+        {"scorers": [{"type": "exact", "case": "yes"}]},
         {"gate": {"rules": [{"metric": "fialed", "max": 0}]}},
         {"report": {"formats": ["pdf"]}},
     ],
@@ -103,6 +107,6 @@ def test_a_suite_without_a_dataset_needs_one_to_extend():
 
 def test_the_command_prints_or_writes_it(tmp_path):
     printed = CliRunner().invoke(command, standalone_mode=False)
-    assert json.loads(printed.output) == suite_schema()
+    assert json.loads(printed.output) == SCHEMA
     CliRunner().invoke(command, ["--out", str(tmp_path / "s.json")], standalone_mode=False)
-    assert json.loads((tmp_path / "s.json").read_text()) == suite_schema()
+    assert json.loads((tmp_path / "s.json").read_text()) == SCHEMA
