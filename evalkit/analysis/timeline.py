@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from evalkit.analysis.history import Point
 from evalkit.stats.estimates import Estimate
 
 
@@ -33,3 +34,52 @@ class Timeline:
     variant: str
     scorer: str
     points: tuple[TimelinePoint, ...]
+
+
+Traits = dict[str, str]
+"""What a variant was asked with in one run, and who answered."""
+
+
+def timelines_of(points: Sequence[Point], scorer: str) -> tuple[Timeline, ...]:
+    """Every variant that this scorer graded in some of these runs, oldest run first."""
+    found: dict[str, list[TimelinePoint]] = {}
+    before: dict[str, Traits] = {}
+    for point in sorted(points, key=lambda point: point.at):
+        add_noted(point, scorer, found, before)
+    return tuple(Timeline(key, scorer, tuple(line)) for key, line in found.items())
+
+
+def add_noted(
+    point: Point,
+    scorer: str,
+    points: MutableMapping[str, list[TimelinePoint]],
+    before: MutableMapping[str, Traits],
+) -> None:
+    """Add what a noted run says of each variant; ``before`` remembers what it was asked with."""
+    for key, one in point.variants.items():
+        level = one.scores.get(scorer)
+        if level is None:
+            continue
+        traits = {
+            "model answered": ", ".join(one.models) or "none",
+            "prompt": point.facts.get(f"prompt {key.split('/')[0]}", "unknown")[:11],
+            "suite": point.facts.get("suite", "unknown")[:11],
+            "dataset": point.facts.get("dataset", "unknown")[:11],
+        }
+        n = level.n_cases
+        points.setdefault(key, []).append(
+            TimelinePoint(
+                run=point.run_id,
+                at=datetime.fromisoformat(point.at),
+                score=Estimate(level.value, level.low, level.high, None, n, n, None, 0.95, "noted"),
+                elapsed_p50_s=one.latency_p50_s,
+                verdict=point.verdict,
+                changes=changed(before.get(key, traits), traits),
+            )
+        )
+        before[key] = traits
+
+
+def changed(before: Traits, now: Traits) -> Traits:
+    """What is another thing now, and how."""
+    return {name: f"{before[name]} to {now[name]}" for name in now if before[name] != now[name]}

@@ -12,15 +12,13 @@ from datetime import datetime
 
 from evalkit.analysis.history import Point, point_of
 from evalkit.analysis.results import Analysis, VariantSummary
-from evalkit.analysis.timeline import Timeline, TimelinePoint
+from evalkit.analysis.timeline import Timeline, TimelinePoint, Traits, add_noted, changed
 from evalkit.pipeline.stored import StoredRun, plain_key
 from evalkit.plan.matrix import PlannedVariant
-from evalkit.stats.estimates import Estimate
 from evalkit.store.history import read_history
 
 MOST = 60
 """So many earlier runs are shown."""
-_Traits = dict[str, str]
 
 
 def timelines(runs: Sequence[StoredRun], analysis: Analysis) -> Iterator[Timeline]:
@@ -29,10 +27,9 @@ def timelines(runs: Sequence[StoredRun], analysis: Analysis) -> Iterator[Timelin
     if scorer is None:
         return
     points: defaultdict[str, list[TimelinePoint]] = defaultdict(list)
-    before: dict[str, _Traits] = {}
-    if len(runs) == 1:
-        for point in _noted(runs[0]):
-            _note(point, scorer, points, before)
+    before: dict[str, Traits] = {}
+    for noted in _noted(runs[0]) if len(runs) == 1 else ():
+        add_noted(noted, scorer, points, before)
     summaries = {one.variant: one for one in analysis.variants}
     for run in sorted(runs, key=lambda run: run.manifest.started_at):
         for planned in run.variants:
@@ -48,7 +45,7 @@ def timelines(runs: Sequence[StoredRun], analysis: Analysis) -> Iterator[Timelin
                     score=one.scores[scorer].mean,
                     cost_usd=one.cost_usd,
                     elapsed_p50_s=one.elapsed_p50_s,
-                    changes=_changes(before.get(key, traits), traits),
+                    changes=changed(before.get(key, traits), traits),
                 )
             )
             before[key] = traits
@@ -69,44 +66,11 @@ def _noted(run: StoredRun) -> list[Point]:
     return sorted(found, key=lambda point: point.at)[-MOST:]
 
 
-def _note(
-    point: Point,
-    scorer: str,
-    points: defaultdict[str, list[TimelinePoint]],
-    before: dict[str, _Traits],
-) -> None:
-    """Add what a noted run says of each variant."""
-    for key, one in point.variants.items():
-        level = one.scores.get(scorer)
-        if level is None:
-            continue
-        traits = {
-            "model answered": ", ".join(one.models) or "none",
-            "prompt": point.facts.get(f"prompt {key.split('/')[0]}", "unknown")[:11],
-            "dataset": point.facts.get("dataset", "unknown")[:11],
-        }
-        n = level.n_cases
-        points[key].append(
-            TimelinePoint(
-                run=point.run_id,
-                at=datetime.fromisoformat(point.at),
-                score=Estimate(level.value, level.low, level.high, None, n, n, None, 0.95, "noted"),
-                elapsed_p50_s=one.latency_p50_s,
-                verdict=point.verdict,
-                changes=_changes(before.get(key, traits), traits),
-            )
-        )
-        before[key] = traits
-
-
-def _traits(run: StoredRun, planned: PlannedVariant, one: VariantSummary) -> _Traits:
+def _traits(run: StoredRun, planned: PlannedVariant, one: VariantSummary) -> Traits:
     prompt = run.manifest.digests.get(f"prompt:{planned.variant.prompt}", "unknown")
     return {
         "model answered": ", ".join(one.models_answered) or "none",
         "prompt": prompt[:11],
+        "suite": run.manifest.digests.get("suite", "unknown")[:11],
         "dataset": run.manifest.digests.get("dataset", "unknown")[:11],
     }
-
-
-def _changes(before: _Traits, now: _Traits) -> _Traits:
-    return {name: f"{before[name]} to {now[name]}" for name in now if before[name] != now[name]}

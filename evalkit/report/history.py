@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
+
+from markupsafe import Markup
 
 from evalkit.analysis.history import Change, Level, Point
+from evalkit.analysis.timeline import Timeline, timelines_of
 from evalkit.report import format as fmt
+from evalkit.report.charts.timeline import timeline_chart
+from evalkit.report.html import environment, policy, style_and_script
+from evalkit.report.names import Names
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 40
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 260, 56, 16, 16, 40
-_COLOURS = ("#1b6ac9", "#c2410c", "#15803d", "#7e22ce", "#b91c1c", "#0f766e", "#a16207", "#475569")
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:960px;padding:0 1rem;
-color:#1f2328;background:#fff}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;
-border-bottom:1px solid #d0d7de}td.n{text-align:right;font-variant-numeric:tabular-nums}
-svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:currentColor}
-.axis{stroke:#8c959f}.mark{stroke:#8c959f;stroke-dasharray:3 3}.bad{fill:#b91c1c}
-@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}
-th,td{border-color:#30363d}}
-"""
+_LINES = 8
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -102,135 +96,32 @@ def _mark(verdict: str | None) -> str:
 
 def page(suite: str, points: Sequence[Point], found: Sequence[Change]) -> str:
     """The history as one HTML page: no script, nothing fetched, all foreign text escaped."""
-    name = _safe(suite)
-    scorers = list(dict.fromkeys(scorer for scorer, _ in series(points)))
-    charts = "".join(
-        f"<h2>{_safe(scorer)}</h2>{chart(points, found, scorer)}" for scorer in scorers
-    )
-    marks = "".join(
-        f"<tr><td>{_safe(one.at[:16])}</td><td>{_safe(one.run_id)}</td><td>{_safe(one.what)}</td></tr>"
-        for one in found
-    )
-    changed = (
-        "<h2>What changed</h2><table><tr><th>when</th><th>run</th><th>what</th></tr>"
-        f"{marks}</table>"
-        if found
-        else ""
-    )
+    style = style_and_script()[0]
+    lines = {
+        scorer: timelines_of(points, scorer)
+        for scorer in dict.fromkeys(scorer for scorer, _ in series(points))
+    }
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{name} · evalkit history</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{name}</h1><p>{len(points):,} runs, {_safe(points[0].at[:16])} to "
-        f"{_safe(points[-1].at[:16])}.</p>{charts}{changed}<h2>Runs</h2>{_table(points)}"
-        "</body></html>\n"
-    )
-
-
-def chart(points: Sequence[Point], found: Sequence[Change], scorer: str) -> str:
-    """One scorer over all runs: a line a variant, with intervals, changes and regressions."""
-    variants = [variant for name, variant in series(points) if name == scorer]
-    ends = [
-        end
-        for point in points
-        for variant in variants
-        if (one := level(point, scorer, variant)) is not None
-        for end in (one.value, one.low, one.high)
-        if end is not None
-    ]
-    low, high = max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02)
-    step = (_WIDTH - _LEFT - _RIGHT) / max(len(points), 1)
-    xs = [_LEFT + step * (place + 0.5) for place in range(len(points))]
-
-    def y_of(value: float) -> float:
-        return round(
-            _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _BOTTOM - _TOP), 1
-        )
-
-    parts = [*_axis(low, high, y_of(low), y_of(high)), *_change_marks(points, found, xs)]
-    for index, variant in enumerate(variants):
-        at = [
-            (x, point, one)
-            for x, point in zip(xs, points, strict=True)
-            if (one := level(point, scorer, variant)) is not None
-        ]
-        colour = _COLOURS[index % len(_COLOURS)]
-        path = " ".join(f"{x:.1f},{y_of(one.value)}" for x, _, one in at)
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{path}"/>')
-        for x, point, one in at:
-            if one.low is not None and one.high is not None:
-                parts.append(
-                    f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y_of(one.low)}" y2="{y_of(one.high)}" '
-                    f'stroke="{colour}" opacity=".5"/>'
+        environment()
+        .get_template("history.html.j2")
+        .render(
+            suite=suite,
+            points=points,
+            changes=found,
+            charts=[
+                (
+                    scorer,
+                    number,
+                    Markup(timeline_chart(shown[:_LINES], Names([]), f"timeline-{number}")),
                 )
-            bad = ' class="bad"' if point.verdict == "regression" else f' fill="{colour}"'
-            told = f"{point.at[:16]} {point.run_id}: {fmt.percent(one.value, 1)}"
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y_of(one.value)}" r="4"{bad}>'
-                f"<title>{_safe(told)}</title></circle>"
-            )
-    legend = "".join(
-        f'<li><svg viewBox="0 0 12 12" style="width:.8em" aria-hidden="true"><circle cx="6" cy="6" '
-        f'r="5" fill="{_COLOURS[index % len(_COLOURS)]}"/></svg> {_safe(variant)}</li>'
-        for index, variant in enumerate(variants)
-    )
-    title = _safe(f"{scorer} over {len(points)} runs")
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">'
-        f"<title>{title}</title>{''.join(parts)}</svg><ul>{legend}</ul>"
-    )
-
-
-def _axis(low: float, high: float, bottom: float, top: float) -> Iterator[str]:
-    yield f'<line class="axis" x1="{_LEFT}" x2="{_LEFT}" y1="{top}" y2="{bottom}"/>'
-    yield f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{bottom}" y2="{bottom}"/>'
-    for share in (0.0, 0.5, 1.0):
-        value = low + share * (high - low)
-        y = bottom + share * (top - bottom)
-        yield (
-            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{fmt.percent(value)}</text>'
+                for number, (scorer, shown) in enumerate(lines.items())
+            ],
+            most=_LINES,
+            style=Markup(style),
+            policy=policy(style, None),
         )
-
-
-def _change_marks(
-    points: Sequence[Point], found: Sequence[Change], xs: Sequence[float]
-) -> Iterator[str]:
-    place = {point.run_id: x for point, x in zip(points, xs, strict=True)}
-    told: dict[str, list[str]] = {}
-    for one in found:
-        told.setdefault(one.run_id, []).append(one.what)
-    for run_id, whats in told.items():
-        x = place[run_id]
-        yield (
-            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}">'
-            f"<title>{_safe('; '.join(whats))}</title></line>"
-        )
-    if points:
-        y = _HEIGHT - _BOTTOM + 18
-        yield f'<text x="{_LEFT}" y="{y}">{_safe(points[0].at[:10])}</text>'
-        yield (
-            f'<text x="{_WIDTH - _RIGHT}" y="{y}" text-anchor="end">'
-            f"{_safe(points[-1].at[:10])}</text>"
-        )
-
-
-def _table(points: Sequence[Point]) -> str:
-    head = "".join(
-        f"<th>{title}</th>"
-        for title in ("when", "run", "made", "verdict", "answered", "failed", "cost")
     )
-    rows = "".join(
-        f"<tr><td>{_safe(point.at[:16])}</td><td>{_safe(point.run_id)}</td>"
-        f"<td>{_safe(point.kind)}</td><td>{_safe(point.verdict or '')}</td>"
-        f'<td class="n">{point.n_answered:,}</td><td class="n">{point.n_failed:,}</td>'
-        f'<td class="n">{_safe(fmt.money(point.cost_usd))}</td></tr>'
-        for point in reversed(points)
-    )
-    return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _safe(text: str) -> str:
-    return escape(fmt.one_line(text))
+def _chart(shown: Sequence[Timeline], number: int) -> Markup:
+    return Markup(timeline_chart(shown[:_LINES], Names([]), f"timeline-{number}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -77,11 +78,13 @@ def test_the_page_is_whole_and_harmless(tmp_path: Path) -> None:
     points, _ = suite_history(tmp_path, "small")
     page = history.page("small", points, changes(points))
     assert "<script" not in page
-    assert "default-src 'none'" in page
-    svg = page[page.index("<svg viewBox") : page.index("</svg>") + 6]
-    drawn = ET.fromstring(svg)
-    assert len(drawn.findall("circle")) == 2
-    assert len([line for line in drawn.findall("line") if line.get("class") == "mark"]) == 1
+    assert "default-src 'none'" in unescape(page)
+    assert "script-src 'none'" in unescape(page)
+    drawn = ET.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
+    kinds = [one.get("class") or "" for one in drawn.iter()]
+    assert sum("mark" in kind for kind in kinds) == 3  # two runs, and one in the legend
+    assert kinds.count("change") == 1
+    assert "&lt;script&gt;" in page
     json.dumps([one.run_id for one in points])
 
 

@@ -26,23 +26,28 @@ from evalkit.report.charts.svg import (
 from evalkit.report.names import Names
 
 _DATES = 6
+_DODGE = 4.0
 _BAD = ("regression", "fail", "failed")
 
 
-def timeline_chart(shown: Sequence[Timeline], names: Names) -> str:
-    """One line a variant over all runs; runs stand in their order, evenly apart."""
+def timeline_chart(shown: Sequence[Timeline], names: Names, name: str = "timeline") -> str:
+    """One line a variant over all runs; runs stand in their order, evenly apart.
+
+    ``name`` tells several on a page apart.
+    """
     points = [point for line in shown for point in line.points]
     runs = {point.run: point for point in sorted(points, key=lambda point: point.at)}
     y = share_scale([point.score for point in points])
-    x = Scale(0, max(len(runs) - 1, 1), LEFT + 16, WIDTH - RIGHT - 16)
+    x = Scale(0, max(len(runs) - 1, 1), LEFT + 24, WIDTH - RIGHT - 24)
     place = {run: x(at) for at, run in enumerate(runs)}
     bottom = TOP + PLOT_HEIGHT
     parts = [share_axis(y), _changes(points, place, bottom), _dates(list(runs.values()), place)]
     for index, line in enumerate(shown):
-        parts.append(_line(line, index, place, y))
+        shift = _DODGE * (index - (len(shown) - 1) / 2)
+        parts.append(_line(line, index, {run: round(x + shift, 1) for run, x in place.items()}, y))
         parts.append(legend_row(index, names[line.variant].short, bottom + 62 + 28 * index))
     told = " ".join(_in_words(line, names) for line in shown)
-    return framed("timeline", bottom + 62 + 28 * len(shown), "Score over the runs", told, parts)
+    return framed(name, bottom + 62 + 28 * len(shown), "Score over the runs", told, parts)
 
 
 def _dates(runs: Sequence[TimelinePoint], place: dict[str, float]) -> str:
