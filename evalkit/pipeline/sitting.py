@@ -20,12 +20,13 @@ from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.verdicts import read_question
 from evalkit.pipeline.wiring import endpoint_hosts, find_keys
+from evalkit.scorers.judge import Judge
 from evalkit.store.judges import Verdicts, key_digest
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
-from evalkit.types import Endpoint, Trial
+from evalkit.types import Case, Endpoint, Response, Score, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,23 @@ class Court:
         if not self.keys:
             self.keys.update(find_keys(self.endpoints, self.env))
         return self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Grade:
+    """A judge's verdicts as grades, for the running mean alone."""
+
+    judge: Judge
+    needs_target: bool = False
+
+    @property
+    def name(self) -> str:
+        """See Scorer."""
+        return self.judge.name
+
+    def score(self, case: Case, response: Response) -> Score:
+        """The grade in a verdict."""
+        return Score(self.name, self.judge.reading(response).value)
 
 
 class Sitting:
@@ -147,7 +165,13 @@ class Sitting:
         done = planned - count
         name = f"{bench.name}{', once more' if repairs else ''}"
         court.listen(RunStarted(name, str(court.folder.path), planned, done))
-        live = Live(planned=planned, done=done, variants=tuple(keys), ledger=court.ledger)
+        live = Live(
+            planned=planned,
+            done=done,
+            variants=tuple(keys),
+            ledger=court.ledger,
+            scorer=None if bench.judge.is_pairwise else _Grade(bench.judge),
+        )
         run_id = court.folder.manifest().run_id
         with open_answers(court.suite.cache, court.endpoints, run_id, court.env) as cache:
             session = Session(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.suite.judge_descriptions import JUDGE_DESCRIPTIONS, JUDGE_EXAMPLES
+
 _ROWS = {
     "path": "File, folder of text files, - for standard input, or hf:name of a Hugging Face set.",
     "format": "Format of the rows, where the file's name does not tell.",
@@ -213,6 +215,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "display": "In which form thinking comes back.",
         "room": "Tokens kept for thinking where the model decides how much it thinks.",
     },
+    **JUDGE_DESCRIPTIONS,
     "Turn": {"role": "Who speaks.", "content": "What is said, a Jinja template."},
 }
 
@@ -249,4 +252,5 @@ EXAMPLES: Mapping[tuple[str, str], list[Any]] = {
     ("ReportSpec", "baseline"): ["direct/claude-haiku-4-5/off"],
     ("ScorerSpec", "type"): ["number", "exact", "judge"],
     ("ThinkingSpec", "budget"): [4096, "4k"],
+    **JUDGE_EXAMPLES,
 }

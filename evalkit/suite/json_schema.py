@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalkit.suite.descriptions import DESCRIPTIONS, EXAMPLES
+from evalkit.suite.judge_schema import JudgeSpec
 from evalkit.suite.schema import Suite
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -20,6 +21,15 @@ _SHORT: dict[str, list[dict[str, Any]]] = {
     "ExcludeSpec": [_TEXT],
     "NotifySpec": [_TEXT],
     "NightsSpec": [{"type": "integer", "minimum": 10}, {"const": True}],
+    "CriterionSpec": [_TEXT],
+    "PairwiseSpec": [_TEXT],
+    "TextSpec": [_TEXT],
+    "JudgePromptSpec": [_TEXT, {"type": "object", "required": ["file"], "maxProperties": 1}],
+    "ScaleSpec": [
+        _TEXT,
+        {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
+    ],
     "SampleSpec": [{"type": "integer", "minimum": 1}],
     "ExamplesSpec": [{"type": "array", "items": {"type": "object"}, "minItems": 1}],
     "ThinkingSpec": [
@@ -37,6 +47,7 @@ _LISTS = {
     "MatrixSpec": ("exclude", "include"),
     "ExcludeSpec": ("thinking",),
     "OverrideSpec": ("variants",),
+    "JudgeSpec": ("model",),
     "GateSpec": ("rules", "variants", "notify"),
     "RuleSpec": ("tags",),
     "ReportSpec": ("formats",),
@@ -51,7 +62,7 @@ _ALSO = {
 # What is said of a value, rather than asked of it.
 _ABOUT = ("title", "description", "examples", "default")
 # What evalkit fills in itself.
-_HIDDEN = {"Suite": ("templates",), "PromptSpec": ("origin",)}
+_HIDDEN = {"Suite": ("templates",), "PromptSpec": ("origin",), "ScaleSpec": ("is_binary",)}
 _FILLED_IN = {"Suite": ("name", "dataset", "prompts", "models"), "ScorerSpec": ("name",)}
 
 
@@ -60,6 +71,7 @@ def suite_schema() -> dict[str, Any]:
     root = Suite.model_json_schema()
     sections = root.pop("$defs")
     sections["Suite"] = root
+    _add_judges(sections)
     root["properties"]["extends"] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
     for name, section in sections.items():
         _complete(name, section)
@@ -75,6 +87,18 @@ def suite_schema() -> dict[str, Any]:
         **whole,
         "title": "evalkit suite",
     }
+
+
+def _add_judges(sections: dict[str, Any]) -> None:
+    """What may stand beside ``type: judge``; the options of other scorers are left open."""
+    judge = JudgeSpec.model_json_schema()
+    for name, section in judge.pop("$defs").items():
+        sections.setdefault(name, section)
+    del judge["additionalProperties"]  # a scorer's own keys stand beside
+    judge["properties"]["model"]["items"] = {"$ref": "#/$defs/ModelSpec"}
+    sections["JudgeSpec"] = judge
+    is_judge = {"properties": {"type": {"const": "judge"}}, "required": ["type"]}
+    sections["ScorerSpec"] |= {"if": is_judge, "then": {"$ref": "#/$defs/JudgeSpec"}}
 
 
 def _complete(name: str, section: dict[str, Any]) -> None:

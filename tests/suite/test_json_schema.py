@@ -47,6 +47,11 @@ def test_the_readmes_suite_validates():
         {"gate": {"rules": {"metric": "failed", "max": 0}, "notify": "HOOK"}, "x-own": [1]},
         {"gate": {"rules": [{"scorer": "exact", "max_drop": 0.1, "tag": "a"}], "keep": 30}},
         {"report": {"formats": "html", "by": "thinking", "margin": 0.01}},
+        {"scorers": {"type": "judge", "model": "m", "rubric": {"file": "r.md"}, "scale": "1-5"}},
+        {"scorers": {"type": "judge", "model": ["a", {"model": "b"}], "criteria": {"a": "b"}}},
+        {"scorers": {"type": "judge", "model": "m", "pairwise": "plain", "thinking": "4k"}},
+        {"scorers": {"type": "judge", "model": "m", "rubric": "x", "scale": {"1": "bad"}}},
+        {"scorers": {"type": "judge", "model": "m", "prompt": {"user": {"file": "p.md"}}}},
     ],
 )
 def test_short_and_long_forms_validate(fields):
@@ -67,6 +72,9 @@ def test_short_and_long_forms_validate(fields):
         {"scorers": [{"type": "exact", "case": "yes"}]},
         {"gate": {"rules": [{"metric": "fialed", "max": 0}]}},
         {"report": {"formats": ["pdf"]}},
+        {"scorers": {"type": "judge", "rubric": "x"}},
+        {"scorers": {"type": "judge", "model": "m", "votes": 0}},
+        {"scorers": {"type": "judge", "model": "m", "combine": "worst"}},
     ],
 )
 def test_what_evalkit_refuses_the_schema_refuses(fields):
