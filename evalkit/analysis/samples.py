@@ -19,6 +19,9 @@ from evalkit.stats.sampling import (
     split_variance,
 )
 
+MAX_VOTES = 64
+"""Majorities of more samples are told of all samples only."""
+
 
 def sample_metrics(
     trials: Trials, graded: Graded, scores: CaseScores, row: int, confidence: float
@@ -37,7 +40,7 @@ def sample_metrics(
     for k in _ks(most):
         yield _metric("pass@k", k, pass_at_k(samples, right, k), trials, samples, confidence)
         yield _metric("pass^k", k, pass_hat_k(samples, right, k), trials, samples, confidence)
-        if k >= 3 and votes.any:
+        if votes.any and (3 <= k <= MAX_VOTES or k == most >= 3):
             yield _metric("majority@k", k, votes.scores(k), trials, samples, confidence)
 
 

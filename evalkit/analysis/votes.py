@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from evalkit.analysis.trials import Trials
 from evalkit.stats.arrays import BoolArray, FloatArray
-from evalkit.stats.sampling import majority_at_k
+from evalkit.stats.sampling import majority_shares
 
 
 class Votes:
@@ -27,23 +25,29 @@ class Votes:
         width = int(codes.max(initial=0)) + 1
         voted = codes >= 0
         place, group = np.unique(case[voted] * width + codes[voted], return_inverse=True)
-        self._counts = np.bincount(group, minlength=len(place))
+        counts = np.bincount(group, minlength=len(place))
         total = np.bincount(group, weights=score[voted], minlength=len(place))
-        self._means = total / np.maximum(self._counts, 1)
-        self._starts = np.searchsorted(place // width, np.arange(n_cases + 1))
+        means = total / np.maximum(counts, 1)
+        # A row a case: its answers from the rarest to the commonest, 0 where there are no more.
+        of_case = place // width
+        order = np.lexsort((counts, of_case))
+        of_case = of_case[order]
+        column = np.arange(len(order)) - np.searchsorted(of_case, of_case)
+        shape = n_cases, int(column.max(initial=0)) + 1
+        self._counts = np.zeros(shape, dtype=np.int64)
+        self._counts[of_case, column] = counts[order]
+        self._means = np.zeros(shape)
+        self._means[of_case, column] = means[order]
 
     def scores(self, k: int) -> FloatArray:
-        """The expected score of a majority of k samples, by case; nan with fewer than k."""
+        """The expected score of a majority of k samples, by case; nan with fewer than k.
+
+        Cases whose answers were given equally often share one reckoning of who wins.
+        """
         found = np.full(len(self._abstained), np.nan)
-        for case, abstained in enumerate(self._abstained.tolist()):
-            part = slice(self._starts[case], self._starts[case + 1])
-            counts = self._counts[part]
-            if int(counts.sum()) + abstained >= k:
-                found[case] = _expected(counts.tolist(), self._means[part], k, abstained)
+        pattern = np.column_stack([self._counts, self._abstained])
+        enough = np.flatnonzero(pattern.sum(axis=1) >= k)
+        kinds, kind = np.unique(pattern[enough], axis=0, return_inverse=True)
+        shares = majority_shares(kinds[:, :-1], kinds[:, -1], k)
+        found[enough] = (shares[kind.ravel()] * self._means[enough]).sum(axis=1)
         return found
-
-
-def _expected(counts: Sequence[int], means: FloatArray, k: int, abstained: int) -> float:
-    order = np.argsort(counts, kind="stable")
-    shares = majority_at_k(tuple(counts[place] for place in order), k, abstained)
-    return float(sum(share * means[place] for share, place in zip(shares, order, strict=True)))

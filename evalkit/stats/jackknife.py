@@ -8,12 +8,14 @@ unequal clusters it is a little wider, like CR3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evalkit.stats.arrays import FloatArray
 
+_SPARSE = 4
 _ROUNDING = 1e-26
 """Below this times the number of units, a variance is rounding error of equal unit means."""
 
@@ -38,9 +40,17 @@ def unit_sums(values: FloatArray, clusters: npt.ArrayLike | None) -> tuple[Float
     labels = np.asarray(clusters)
     if labels.shape != values.shape:
         raise ValueError(f"{labels.size} cluster labels for {values.size} rows")
-    _, unit = np.unique(labels, return_inverse=True)
+    unit = labels if _is_dense(labels) else np.unique(labels, return_inverse=True)[1]
+    sizes = np.bincount(unit)
     sums = np.asarray(np.bincount(unit, weights=values), dtype=np.float64)
-    return sums, np.bincount(unit).astype(np.float64)
+    return sums[sizes > 0], sizes[sizes > 0].astype(np.float64)
+
+
+def _is_dense(labels: npt.NDArray[Any]) -> bool:
+    """Whether labels are small whole numbers, which can be counted without being sorted."""
+    if not np.issubdtype(labels.dtype, np.integer) or not len(labels):
+        return False
+    return bool(labels.min() >= 0 and labels.max() < _SPARSE * len(labels))
 
 
 def unit_mean(values: FloatArray, clusters: npt.ArrayLike | None = None) -> UnitMean:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import comb
 
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.stats.arrays import FloatArray
+from evalkit.stats.arrays import FloatArray, IntArray
 
 
 def pass_at_k(samples: npt.ArrayLike, right: npt.ArrayLike, k: int) -> FloatArray:
@@ -46,45 +45,84 @@ def _all_from(n: FloatArray, group: FloatArray, k: int) -> FloatArray:
     return share
 
 
-@lru_cache(maxsize=4096)
-def majority_at_k(counts: tuple[int, ...], k: int, abstained: int = 0) -> tuple[float, ...]:
+_AT_ONCE = 400
+"""So many cases are reckoned together."""
+
+
+def majority_at_k(counts: Sequence[int], k: int, abstained: int = 0) -> tuple[float, ...]:
     """The chance of each answer to win a vote of k samples drawn without replacement.
 
     ``counts`` says how often each answer was given, ``abstained`` how many samples gave none: they
-    may be drawn but vote for nothing. Ties are split evenly. Exact, by counting. Raises
-    ``ValueError`` for more draws than samples.
+    may be drawn but vote for nothing. Ties are split evenly. Raises ``ValueError`` for more draws
+    than samples.
     """
-    total = sum(counts) + abstained
-    if not 1 <= k <= total:
-        raise ValueError(f"{k} draws from {total} samples")
-    by_count = {count: _wins(count, _without(counts, count), k, abstained) for count in counts}
-    ways = comb(total, k)
-    return tuple(by_count[count] / ways for count in counts)
+    one = np.array([counts], dtype=np.int64).reshape(1, -1)
+    return tuple(majority_shares(one, np.array([abstained]), k)[0].tolist())
 
 
-def _without(counts: Sequence[int], one: int) -> list[int]:
-    others = list(counts)
-    others.remove(one)
-    return others
+def majority_shares(counts: IntArray, abstained: IntArray, k: int) -> FloatArray:
+    """:func:`majority_at_k` of many cases: cases x answers, a count of 0 where there is none.
+
+    Exact up to rounding: by counting draws, as coefficients of polynomials.
+    """
+    totals = counts.sum(axis=1) + abstained
+    if len(totals) and not 1 <= k <= totals.min():
+        raise ValueError(f"{k} draws from {totals.min()} samples")
+    shares = np.zeros(counts.shape)
+    is_whole = totals == k
+    most = counts[is_whole].max(axis=1, keepdims=True, initial=1)
+    first = counts[is_whole] == most
+    shares[is_whole] = first / np.maximum(first.sum(axis=1, keepdims=True), 1)
+    rest = np.flatnonzero(~is_whole)
+    for start in range(0, len(rest), _AT_ONCE):
+        part = rest[start : start + _AT_ONCE]
+        shares[part] = _shares_by_counting(counts[part], abstained[part], k)
+    return shares
 
 
-def _wins(count: int, others: Sequence[int], k: int, abstained: int) -> float:
-    """In how many of the draws an answer given ``count`` times wins; a shared win counts less."""
-    won = 0.0
-    for votes in range(1, min(count, k) + 1):
-        # ways[(drawn, ties)]: ways to draw so many from the others, so many of them tied with us.
-        ways = {(0, 0): 1}
-        for other in others:
-            grown: dict[tuple[int, int], int] = {}
-            for (drawn, ties), number in ways.items():
-                for more in range(min(other, votes, k - votes - drawn) + 1):
-                    key = (drawn + more, ties + (more == votes))
-                    grown[key] = grown.get(key, 0) + number * comb(other, more)
-            ways = grown
-        for (drawn, ties), number in ways.items():
-            idle = comb(abstained, k - votes - drawn)
-            won += comb(count, votes) * number * idle / (ties + 1)
-    return won
+def _shares_by_counting(counts: IntArray, abstained: IntArray, k: int) -> FloatArray:
+    """For each number of votes, the draws in which nobody has more; a tie of t counts 1/t.
+
+    1/t is the integral of y^(t-1) over [0, 1], so that a y for every tie makes one polynomial of
+    the others' draws, integrated exactly by as many points as its degree needs.
+    """
+    choose = _binomials(int(max(counts.max(initial=0), abstained.max(initial=0))), k)
+    ways = np.zeros(counts.shape)
+    for votes in range(1, min(k, int(counts.max(initial=0))) + 1):
+        nodes, weights = np.polynomial.legendre.leggauss(k // votes // 2 + 1)
+        y = (nodes + 1) / 2
+        before = [np.repeat(choose[abstained][:, None, :], len(y), axis=1)]
+        for answer in range(counts.shape[1]):
+            before.append(_drawn_too(before[-1], choose[counts[:, answer]], votes, y))
+        after = np.zeros_like(before[0])
+        after[:, :, 0] = 1.0
+        left = k - votes
+        for answer in reversed(range(counts.shape[1])):
+            # Draws of the others that leave room for these votes.
+            others = (before[answer][:, :, : left + 1] * after[:, :, left::-1]).sum(axis=2)
+            own = choose[counts[:, answer], votes]
+            ways[:, answer] += own * (others @ weights) / 2
+            after = _drawn_too(after, choose[counts[:, answer]], votes, y)
+    total = np.array([comb(int(one), k) for one in counts.sum(axis=1) + abstained], dtype=float)
+    shares: FloatArray = ways / total[:, None]
+    return shares
+
+
+def _drawn_too(drawn: FloatArray, chosen: FloatArray, votes: int, y: FloatArray) -> FloatArray:
+    """Draws (cases x points x size) with up to ``votes`` of one further answer among them."""
+    grown = drawn * chosen[:, None, :1]
+    for more in range(1, votes + 1):
+        if not chosen[:, more].any():
+            break
+        factor = chosen[:, None, more, None] * (y[:, None] if more == votes else 1.0)
+        grown[:, :, more:] += drawn[:, :, : drawn.shape[2] - more] * factor
+    return grown
+
+
+def _binomials(largest: int, k: int) -> FloatArray:
+    """``C(n, j)`` for n up to ``largest`` and j up to ``k``."""
+    rows = [[float(comb(n, j)) for j in range(k + 1)] for n in range(largest + 1)]
+    return np.array(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from evalkit.stats.estimates import mean_estimate
 from evalkit.stats.sampling import (
     VarianceSplit,
     majority_at_k,
+    majority_shares,
     pass_at_k,
     pass_hat_k,
     split_variance,
@@ -87,6 +88,29 @@ def test_majority_is_what_counting_every_draw_finds(
                 won[answer] += Fraction(1, len(first))
     expected = [float(one / comb(len(samples), k)) for one in won]
     assert majority_at_k(tuple(counts), k, abstained) == pytest.approx(expected, abs=1e-12)
+
+
+def test_many_cases_at_once_are_each_as_alone() -> None:
+    rng = np.random.default_rng(2)
+    counts = rng.integers(0, 5, (900, 6))
+    counts[:, 0] += 4
+    abstained = rng.integers(0, 3, 900)
+    together = majority_shares(counts, abstained, 4)
+    for case in range(0, 900, 97):
+        alone = majority_at_k(tuple(counts[case]), 4, int(abstained[case]))
+        assert together[case] == pytest.approx(alone, abs=1e-12)
+    assert together.sum(axis=1) == pytest.approx(
+        np.where(abstained >= 4, together.sum(axis=1), 1.0), abs=1e-12
+    )
+    assert majority_shares(np.zeros((0, 3), dtype=np.int64), np.zeros(0, np.int64), 3).shape == (
+        0,
+        3,
+    )
+
+
+def test_nobody_wins_where_all_abstain() -> None:
+    assert majority_at_k((), 2, 3) == ()
+    assert majority_at_k((1,), 3, 4)[0] == pytest.approx(3 / 5)
 
 
 def test_majority_refuses_more_draws_than_samples() -> None:
