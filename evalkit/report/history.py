@@ -101,25 +101,18 @@ def page(suite: str, points: Sequence[Point], found: Sequence[Change]) -> str:
         scorer: timelines_of(points, scorer)
         for scorer in dict.fromkeys(scorer for scorer, _ in series(points))
     }
-    return (
-        environment()
-        .get_template("history.html.j2")
-        .render(
-            suite=suite,
-            points=points,
-            changes=found,
-            charts=[
-                (
-                    scorer,
-                    number,
-                    Markup(timeline_chart(shown[:_LINES], Names([]), f"timeline-{number}")),
-                )
-                for number, (scorer, shown) in enumerate(lines.items())
-            ],
-            most=_LINES,
-            style=Markup(style),
-            policy=policy(style, None),
-        )
+    template = environment().get_template("history.html.j2")
+    return template.render(
+        suite=suite,
+        points=points,
+        changes=found,
+        charts=[
+            (scorer, number, _chart(shown, number), len(shown))
+            for number, (scorer, shown) in enumerate(lines.items())
+        ],
+        most=_LINES,
+        style=Markup(style),
+        policy=policy(style, None),
     )
 
 
