@@ -140,15 +140,25 @@ def _answers(path: Path, columns: Columns, variants: Sequence[PlannedVariant]) -
     """Every answer of the file; a row has one (long form) or one a variant (wide form)."""
     drawn: dict[tuple[str, str], int] = {}
     for row in read_rows(path):
-        case_id = str(_cell(row, columns.of("id")))
+        case_id = _case_id(row, columns.of("id"))
         for name, column in _answer_columns(row, columns, variants):
-            if row.values.get(column) is None:
+            text = row.values.get(column)
+            if text is None or (text == "" and columns.wide):
                 continue  # no answer: the trial was not run
             variant = _find_variant(name, variants, row)
             draw = drawn.get((case_id, variant.variant.key), 0)
             drawn[case_id, variant.variant.key] = draw + 1
             values = _values(row, columns, column)
             yield _Answer(case_id, variant, _sample(row, columns, draw), values, row.where)
+
+
+def _case_id(row: Row, column: str) -> str:
+    value = _cell(row, column)
+    if value is None or value == "":
+        raise DatasetError(f"{row.where}: '{column}' is empty: nothing says which case it answers")
+    # What other tools store as a number with gaps comes as 1.0 for 1.
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value)
 
 
 def _answer_columns(

@@ -116,6 +116,7 @@ def test_what_cannot_be_imported_is_told_and_leaves_no_run(shell):
     one = ("plain/*/off",)
     known = rows_of(1)[0]["id"]
     for line, only, told in (
+        ({"id": None, "text": "1"}, one, "answers.jsonl:1: 'id' is empty"),
         ({"id": "zzz", "text": "1"}, one, "answers.jsonl:1: no case of the dataset has the id"),
         ({"key": known, "text": "1"}, one, "no column 'id'; the row has key, text"),
         ({"id": known, "text": "1"}, (), "nothing says which of 6 variants"),
