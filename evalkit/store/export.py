@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evalkit.store.files import write_atomically
+from evalkit.store.parts import Digests, key_digests
 from evalkit.store.runs import RunFolder
+from evalkit.tables import RESPONSES
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Also as some keyboards have them: spreadsheets of those countries take them for the same.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ROWS = 4_096
 
 
@@ -40,16 +42,39 @@ def export_run(folder: RunFolder, kind: str, path: Path) -> int:
 
 
 def outcomes_with_scores(folder: RunFolder) -> Iterator[pa.Table]:
-    """The outcomes part by part, with a column ``score:<name>`` for each scorer that has run."""
+    """The outcomes part by part, with a column ``score:<name>`` for each scorer that has run.
+
+    First comes an empty table, so that a run without any outcome still tells its columns.
+    """
     names = sorted(path.stem for path in folder.scores_path.glob("*.parquet"))
-    tables = {name: folder.scores(name) for name in names}
-    scores = {name: table for name, table in tables.items() if table is not None}
-    for outcome in folder.outcomes():
+    grades = {name: _Grades(folder, name) for name in names}
+    for outcome in chain([RESPONSES.empty_table()], folder.outcomes()):
         table = outcome
-        for name, grades in scores.items():
-            places = pc.index_in(outcome["trial_key"], value_set=grades["trial_key"])
-            table = table.append_column(f"score:{name}", grades["value"].take(places))
+        keys = key_digests(outcome["trial_key"])
+        for name, known in grades.items():
+            table = table.append_column(f"score:{name}", known.of(keys))
         yield table
+
+
+class _Grades:
+    """A scorer's grades by trial, 24 bytes each."""
+
+    def __init__(self, folder: RunFolder, scorer: str) -> None:
+        keys, values = [np.empty(0, "S16")], [np.empty(0)]
+        for batch in folder.score_batches(scorer, ["trial_key", "value"]):
+            keys.append(key_digests(pa.chunked_array([batch["trial_key"]])))
+            values.append(batch["value"].to_numpy(zero_copy_only=False))
+        found = np.concatenate(keys)
+        order = np.argsort(found)
+        self._keys, self._values = found[order], np.concatenate(values)[order]
+
+    def of(self, keys: Digests) -> pa.Array:
+        """The grades of these trials; null where there is none."""
+        if not len(self._keys):
+            return pa.nulls(len(keys), pa.float64())
+        near = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        values = self._values[near]
+        return pa.array(values, mask=(self._keys[near] != keys) | np.isnan(values))
 
 
 def _csv(path: Path, tables: Iterator[pa.Table]) -> None:
@@ -57,22 +82,26 @@ def _csv(path: Path, tables: Iterator[pa.Table]) -> None:
         writer = csv.writer(file)
         for number, table in enumerate(tables):
             if number == 0:
-                writer.writerow(table.column_names)
+                writer.writerow(map(safe_text, table.column_names))
             for batch in table.to_batches(_ROWS):
-                for row in batch.to_pylist():
-                    writer.writerow([safe_cell(value) for value in row.values()])
+                writer.writerows(zip(*map(_cells, batch.columns), strict=True))
 
 
-def safe_cell(value: Any) -> Any:
-    """A value as a cell that no spreadsheet takes for a formula; an apostrophe marks text."""
-    if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        text = value.replace("\x00", "")
-        return f"'{text}" if text.startswith(_FORMULA) else text
-    return value
+def _cells(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_string(column.type):
+        return [value and safe_text(value) for value in values]
+    if pa.types.is_list(column.type):
+        return [value if value is None else orjson.dumps(value).decode() for value in values]
+    if pa.types.is_timestamp(column.type):
+        return [value and value.isoformat() for value in values]
+    return values
+
+
+def safe_text(text: str) -> str:
+    """A text as a cell that no spreadsheet takes for a formula; an apostrophe marks text."""
+    text = text.replace("\x00", "")
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _jsonl(path: Path, tables: Iterator[pa.Table]) -> None:
