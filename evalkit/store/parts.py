@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from evalkit.store.files import write_atomically
 from evalkit.tables import FORMAT, RESPONSES
 
 BATCH_ROWS = 4_096
+_OTHER_FILES = 1_024
 _KEY_BYTES = 35  # "b2:" and 32 hex digits
 _NAME = re.compile(r"^part-(\d{5,})\.parquet$")
 
@@ -43,6 +45,15 @@ def write_table(path: Path, table: pa.Table) -> None:
         path,
         lambda aside: pq.write_table(table, aside, compression="zstd", write_page_checksum=True),
     )
+
+
+def allow_open_files(count: int) -> None:
+    """Let this process have so many files open besides its own, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:

@@ -38,6 +38,7 @@ from evalkit.store.lock import RunLock, holder
 from evalkit.store.manifest import MANIFEST, Manifest, Status, read_manifest, write_manifest
 from evalkit.store.parts import (
     BATCH_ROWS,
+    allow_open_files,
     batches,
     key_digests,
     latest,
@@ -136,7 +137,9 @@ class RunFolder:
         unsealed = self.unsealed(read)
         with ExitStack() as stack:
             # Held open, so that a part rewritten meanwhile is still read as it was.
-            files = [(part, stack.enter_context(open_parquet(part))) for part in self.parts()]
+            parts = self.parts()
+            allow_open_files(len(parts))
+            files = [(part, stack.enter_context(open_parquet(part))) for part in parts]
             digests = [
                 key_digests(read_open_part(part, file, ["trial_key"])["trial_key"])
                 for part, file in files

@@ -169,3 +169,33 @@ def test_reading_needs_no_writable_folder(crashed, tmp_path, monkeypatch):
     shutil.copytree(crashed, folder)
     monkeypatch.setattr("evalkit.store.journal.os.access", lambda path, mode: False)
     assert set(texts(RunFolder(folder))) >= FOLDED
+
+
+def test_the_index_of_the_log_is_made_anew_whatever_is_in_it(crashed, tmp_path):
+    chance = random.Random(6)
+    name = "journal.sqlite-shm"
+    data = (crashed / name).read_bytes()
+    for spoilt in (b"", data[:1], data[:136], data[:-1], chance.randbytes(len(data)), b"\xff" * 99):
+        assert outcome_of(crashed, tmp_path, name, spoilt) == set(WHOLE)
+
+
+def test_what_was_cut_off_while_being_written_aside_is_swept_away(crashed, tmp_path):
+    part = (crashed / "responses" / "part-00000.parquet").read_bytes()
+    for left in (b"", part[:100], part):
+        name = "responses/.part-00001.parquet.tmp"
+        assert outcome_of(crashed, tmp_path, name, left) == set(WHOLE)
+        assert not (tmp_path / "run" / name).exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "cases.parquet"])
+def test_a_file_of_the_run_cut_anywhere_is_whole_or_named(crashed, tmp_path, name):
+    data = (crashed / name).read_bytes()
+    for cut in range(0, len(data) - 2, max(1, len(data) // 40)):
+        folder = tmp_path / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(crashed, folder)
+        (folder / name).write_bytes(data[:cut])
+        with pytest.raises(StoreError, match=name):
+            RunFolder(folder).manifest()
+            list(RunFolder(folder).cases())
+        assert texts(RunFolder(folder)) == WHOLE

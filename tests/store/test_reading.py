@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,7 @@ from builders import WHEN, a_case, a_failure, a_response, a_result, a_trial
 from store.test_runs import entries, manifest
 
 from evalkit.errors import StoreError
+from evalkit.store import writer as writer_module
 from evalkit.store.parts import key_digests, latest
 from evalkit.store.runs import RunFolder, create_run
 from evalkit.store.writer import RunWriter
@@ -93,3 +96,19 @@ def test_the_latest_of_several_files():
     assert latest([one, one[:0]]) is None and latest([]) is None
     kept = latest([one, two])
     assert [mask.tolist() for mask in kept] == [[True, False], [True, True]]
+
+
+def test_a_run_of_more_parts_than_files_may_be_open(folder, monkeypatch):
+    monkeypatch.setattr(writer_module, "SEAL_ROWS", 1)
+    writer = RunWriter(folder)
+    writer.commit(entries(*(a_result(number) for number in range(60))))
+    writer.finish()
+    writer.abandon()
+    assert len(folder.parts()) == 60
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 30, hard))
+        assert folder.responses(["text"]).num_rows == 60
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
