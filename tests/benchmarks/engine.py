@@ -1,14 +1,18 @@
 """CPU and wall per request: evalkit, everything on, against a bare loop over the same HTTP library.
 
     python tests/benchmarks/engine.py [--requests 2000] [--concurrency 100] [--stream] [--rounds 3]
+        [--refuse 1:2]
 
 Both run as processes of their own, in turn, against one loopback server; CPU is user + system of
-the whole process (imports included, for both), read by wait4.
+the whole process (imports included, for both), read by wait4. Both have their bytecode, as after an
+installation. With ``--refuse`` the server refuses everything (429) for a while; the bare loop then
+waits as told and asks again.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import statistics
@@ -37,7 +41,12 @@ async def main():
                 data = orjson.dumps(body)
                 headers = {"content-type": "application/json", "x-api-key": "k"}
                 path = url + "/v1/messages"
-                async with client.stream("POST", path, content=data, headers=headers) as r:
+                while True:
+                  async with client.stream("POST", path, content=data, headers=headers) as r:
+                    if r.status_code == 429:
+                        await r.aread()
+                        await asyncio.sleep(float(r.headers["retry-after"]))
+                        continue
                     if stream:
                         text = ""
                         async for line in r.aiter_lines():
@@ -48,6 +57,7 @@ async def main():
                     else:
                         text = orjson.loads(await r.aread())["content"][0]["text"]
                     assert "12" in text
+                    break
         await asyncio.gather(*(work() for _ in range(concurrency)))
 asyncio.run(main())
 """
@@ -73,9 +83,12 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--refuse", default="0:0", metavar="AFTER_S:FOR_S")
     options = parser.parse_args()
     n = options.requests
     loopback = [sys.executable, str(HERE / "loopback.py"), "--latency", str(options.latency)]
+    loopback += ["--refuse", options.refuse]
+    compileall.compile_dir(HERE.parents[1] / "evalkit", quiet=1)
     server = subprocess.Popen(loopback, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None

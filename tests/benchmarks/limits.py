@@ -1,10 +1,11 @@
-"""How much of a server's rate limit is used, and how often it is overstepped.
+"""How much of a server's rate limit is used, how often it is overstepped, and what faults cost.
 
-    python tests/benchmarks/limits.py [requests|input|output|faults ...] [--told | --learned]
+    python tests/benchmarks/limits.py [requests|input|output|faults ...] [--learned]
 
-Each case runs ``evalkit run`` against ``evalkit serve`` with real token buckets and prints the span
-of the admitted requests at the server against the ideal, the 429s, and the failed trials.
-``--told``: the suite names the limit; ``--learned``: only the response headers do.
+Each case is an ``evalkit run``. The limits are those of ``tests/limited_server.py``, which knows
+nothing of evalkit: token buckets with continuous refill, answers of 30 to 300 tokens. With
+``--learned`` only response headers tell the limits, not the suite. The faults are those of
+``evalkit serve``.
 """
 
 from __future__ import annotations
@@ -16,119 +17,116 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from servers import simulated_server
+from servers import limited_server, simulated_server
 
-RPM, BURST, REQUESTS = 3000, 50, 1500
+RPM, BURST_S, REQUESTS = 3000, 1.0, 1500
 TOKENS_PER_MINUTE = 60_000
+MODEL = "claude-haiku-4-5"
+HANG_S = 5
 
 
-def suite(requests: int, limits: dict[str, object], folder: Path, words: bool) -> None:
+def suite(requests: int, limits: dict[str, Any], folder: Path, *, uneven: bool) -> None:
     rows = [
         # Questions of very different length, for the input limit.
-        {"id": i, "question": f"What is {i} + 5? " + "Think of apples. " * (i % 10 * 4 * words)}
+        {"id": i, "question": f"What is {i} + 5? " + "Think of apples. " * (i % 10 * 4 * uneven)}
         for i in range(requests)
     ]
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "suite.yaml").write_text(
-        json.dumps(
-            {
-                "name": "limits",
-                "dataset": {"path": "rows.jsonl", "id": "id"},
-                "prompts": {"p": "{{ question }}"},
-                "models": ["claude-haiku-4-5"],
-                "thinking": ["off" if not words else 1024],
-                "answer_tokens": 200,
-                "limits": {"concurrency": 100, **limits},
-                "retries": {"within_s": 900},
-            }
-        )
+    document = {
+        "name": "limits",
+        "dataset": {"path": "rows.jsonl", "id": "id"},
+        "prompts": {"p": "{{ question }}"},
+        "models": [MODEL],
+        "thinking": ["default"],
+        "answer_tokens": 1000,
+        "limits": {"concurrency": 100, **limits},
+    }
+    (folder / "suite.yaml").write_text(json.dumps(document))
+
+
+def run(folder: Path, url: str) -> tuple[dict[str, Any], float]:
+    """What ``run --json`` said, and its wall seconds."""
+    env = {**os.environ, "ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "k"}
+    command = [sys.executable, "-m", "evalkit", "run", "suite.yaml", "-y", "--json"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if not done.stdout:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout), time.perf_counter() - start
+
+
+def limited(case: str, *, learned: bool) -> None:
+    """One limit, told or learned: how much of it was used, and how often it was overstepped."""
+    field, count = {
+        "requests": ("requests_per_minute", REQUESTS),
+        "input": ("input_per_minute", 600),
+        "output": ("output_per_minute", 600),
+    }[case]
+    limit = RPM if case == "requests" else TOKENS_PER_MINUTE
+    # A server's bucket of tokens holds more than one of requests; what it holds is used first.
+    burst_s = BURST_S if case == "requests" else 10.0
+    served: dict[str, Any] = {"latency_s": 0.1, "output_tokens": [30, 300]}
+    served["models"] = {MODEL: {field: limit, "burst_s": burst_s}}
+    told = {} if learned else {field.replace("put_per", "put_tokens_per"): limit}
+    with tempfile.TemporaryDirectory() as name, limited_server(**served) as (url, log):
+        suite(count, told, Path(name), uneven=case == "input")
+        result, _ = run(Path(name), url)
+        rows = log()
+    admitted = [row for row in rows if row["status"] == 200]
+    span_s = admitted[-1]["at_s"] - admitted[0]["at_s"]
+    tail = (
+        f"{len(rows) - len(admitted)} of {len(rows)} refused, {result['trials']['failed']} failed"
+    )
+    if case == "requests":
+        ideal_s = (REQUESTS - RPM / 60 * BURST_S) * 60 / RPM
+        print(f"requests: span {span_s:.2f} s, {span_s / ideal_s:.3f} x ideal; {tail}", flush=True)
+        return
+    used = sum(row[f"{case}_tokens"] for row in admitted)
+    share = used / (TOKENS_PER_MINUTE / 60 * span_s)
+    print(
+        f"{case}: {used:,} tokens in {span_s:.1f} s, {share:.3f} of the limit; {tail}", flush=True
     )
 
 
-def run(
-    server_options: list[str], requests: int, limits: dict[str, object], *, words: bool
-) -> dict:
-    with tempfile.TemporaryDirectory() as name, simulated_server(*server_options) as server:
-        folder = Path(name)
-        suite(requests, limits, folder, words)
-        env = {**os.environ, "ANTHROPIC_BASE_URL": server.base_url, "ANTHROPIC_API_KEY": "k"}
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "evalkit", "run", "suite.yaml", "-y", "--json"],
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        wall = time.perf_counter() - start
-        if not done.stdout:
-            sys.exit(done.stderr)
-        log = server.requests()
-        result = json.loads(done.stdout)
-        usage = tokens(folder)
-    admitted = [datetime.fromisoformat(row["arrived_at"]) for row in log if row["status"] != 429]
-    return {
-        "wall_s": wall,
-        "span_s": (max(admitted) - min(admitted)).total_seconds(),
-        "requests": len(log),
-        "refused": sum(row["status"] == 429 for row in log),
-        "failed": result["trials"]["failed"],
-        "ok": result["trials"]["ok"],
-        **usage,
-    }
-
-
-def tokens(folder: Path) -> dict[str, int]:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    parts = [pq.read_table(part) for part in folder.rglob("part-*.parquet")]
-    names = ("input_tokens", "output_tokens")
-    return {name: sum(pc.sum(part[name]).as_py() or 0 for part in parts) for name in names}
+def faulty(seed: int) -> None:
+    """5 % 529s, 2 % resets and 1 % hangs, beside the same run without."""
+    options = ["--latency", "0.1", "--lenient", "--seed", str(seed)]
+    faults = ["--fault", "529=0.05", "--fault", "reset=0.02", "--fault", "hang=0.01"]
+    walls, results = [], []
+    for more in ([], faults):
+        with tempfile.TemporaryDirectory() as name, simulated_server(*options, *more) as server:
+            suite(REQUESTS, {"idle_timeout_s": HANG_S}, Path(name), uneven=False)
+            result, wall_s = run(Path(name), server.base_url)
+            walls.append(wall_s)
+            results.append(result["trials"])
+    bar_s = 1.5 * walls[0] + HANG_S
+    print(
+        f"faults, seed {seed}: wall {walls[1]:.1f} s against {walls[0]:.1f} s without "
+        f"(1.5 x that and the timeout: {bar_s:.1f} s); {results[1]['ok']} of {REQUESTS} answered, "
+        f"{results[1]['failed']} failed",
+        flush=True,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=["requests", "input", "output", "faults"])
+    cases = ["requests", "input", "output", "faults"]
+    parser.add_argument("cases", nargs="*", default=cases)
     parser.add_argument("--learned", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
-    latency = ["--latency", "0.1", "--gain", "0"]
     for case in options.cases:
-        if case == "requests":
-            told = {} if options.learned else {"requests_per_minute": RPM}
-            server = [*latency, "--requests-per-minute", str(RPM), "--burst", str(BURST)]
-            got = run(server, REQUESTS, told, words=False)
-            ideal = (REQUESTS - BURST) * 60 / RPM
-            print(
-                f"requests: span {got['span_s']:.2f} s, {got['span_s'] / ideal:.3f} x ideal; "
-                f"{got['refused']} of {got['requests']} refused, {got['failed']} failed"
-            )
-        elif case in ("input", "output"):
-            key = f"{case}_tokens_per_minute"
-            told = {} if options.learned else {key: TOKENS_PER_MINUTE}
-            server = [*latency, f"--{case}-tokens-per-minute", str(TOKENS_PER_MINUTE)]
-            # The server's bucket holds a whole minute; what it allows is that and a rate.
-            got = run(server, 900 if case == "input" else 260, told, words=True)
-            used = got[f"{case}_tokens"]
-            share = used / (TOKENS_PER_MINUTE / 60 * got["span_s"])
-            print(
-                f"{case}: {used:,} tokens in {got['span_s']:.1f} s, {share:.3f} of the limit; "
-                f"{got['refused']} of {got['requests']} refused, {got['failed']} failed"
-            )
+        if case == "faults":
+            for seed in options.seeds:
+                faulty(seed)
         else:
-            clean = run(latency, REQUESTS, {}, words=False)
-            faults = ["--fault", "529=0.05", "--fault", "reset=0.02", "--fault", "hang=0.01"]
-            slow = run([*latency, *faults], REQUESTS, {"idle_timeout_s": 5}, words=False)
-            print(
-                f"faults: wall {slow['wall_s']:.1f} s against {clean['wall_s']:.1f} s without; "
-                f"{slow['ok']} of {REQUESTS} answered, {slow['failed']} failed"
-            )
+            limited(case, learned=options.learned)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """A Messages API that costs next to nothing: fixed answers after a fixed delay, for benchmarks.
 
-    python tests/benchmarks/loopback.py --latency 0.1
+    python tests/benchmarks/loopback.py --latency 0.1 [--refuse 1:2]
 
-Prints ``listening on http://127.0.0.1:PORT``. Streams when the request asks for it.
+Prints ``listening on http://127.0.0.1:PORT``. Streams when the request asks for it. With
+``--refuse A:B`` it refuses everything (429, ``retry-after: 1``) from A seconds after the first
+request on, for B seconds, once in 60 seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import time
 
 WORDS = ["The ", "sum ", "of ", "these ", "two ", "numbers ", "is ", "twelve: ", "12", "."]
 USAGE = {"input_tokens": 40, "output_tokens": 60}
@@ -53,11 +56,20 @@ def streamed() -> bytes:
     return head + b"".join(b"%x\r\n%s\r\n" % (len(f), f) for f in frames) + b"0\r\n\r\n"
 
 
+REFUSED = (
+    b"HTTP/1.1 429 refused\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
+    b"content-length: 74\r\n\r\n"
+    b'{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}'
+)
+
+
 class Connection(asyncio.Protocol):
     """Enough HTTP for a keep-alive client that sends content-length."""
 
     latency_s = 0.0
     answers = (whole(), streamed())
+    refuse_s = (0.0, 0.0)
+    first_s: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -74,16 +86,28 @@ class Connection(asyncio.Protocol):
                 return
             body = self.buffer[end + 4 : end + 4 + length]
             self.buffer = self.buffer[end + 4 + length :]
+            if self.is_refused():
+                self.reply(REFUSED)
+                continue
             answer = self.answers[b'"stream":true' in body]
             asyncio.get_running_loop().call_later(self.latency_s, self.reply, answer)
+
+    def is_refused(self) -> bool:
+        now_s = time.monotonic()
+        if Connection.first_s is None or now_s - Connection.first_s > 60:
+            Connection.first_s = now_s
+        start_s, length_s = self.refuse_s
+        return start_s <= now_s - Connection.first_s < start_s + length_s
 
     def reply(self, answer: bytes) -> None:
         if not self.transport.is_closing():
             self.transport.write(answer)
 
 
-async def serve(latency_s: float) -> None:
+async def serve(latency_s: float, refuse: str) -> None:
     Connection.latency_s = latency_s
+    start_s, length_s = map(float, refuse.split(":"))
+    Connection.refuse_s = (start_s, length_s)
     server = await asyncio.get_running_loop().create_server(
         Connection, "127.0.0.1", 0, backlog=1024
     )
@@ -94,4 +118,6 @@ async def serve(latency_s: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency", type=float, default=0.1)
-    asyncio.run(serve(parser.parse_args().latency))
+    parser.add_argument("--refuse", default="0:0")
+    given = parser.parse_args()
+    asyncio.run(serve(given.latency, given.refuse))
