@@ -6,20 +6,19 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import replace
 
-from evalkit.errors import EXIT_API, EXIT_BUDGET, FAILURES, EvalkitError, StoreError
+from evalkit.errors import EXIT_BUDGET, EvalkitError, StoreError
 from evalkit.events import Listener, TrialFinished
 from evalkit.executors.executor import Executor
 from evalkit.pipeline.caching import CachedAnswers
+from evalkit.pipeline.circuit import Circuit
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.store.journal import Entry, JournalWriter
 from evalkit.store.writer import RunWriter
 from evalkit.tables import encode_row, response_row
-from evalkit.types import Failure, Trial, TrialResult
+from evalkit.types import Trial, TrialResult
 
 _MOST_WAITING = 4_096
-# So many refused requests before the first accepted one say that the rest would fare no better.
-_MOST_REFUSALS = 20
 
 
 async def collect(
@@ -29,7 +28,7 @@ async def collect(
     ledger: Ledger,
     recorder: Recorder,
     stop: Stop,
-    max_consecutive_failures: int,
+    circuit: Circuit,
     cache: CachedAnswers | None = None,
     most_open: int = _MOST_WAITING,
 ) -> None:
@@ -45,7 +44,6 @@ async def collect(
     recorder.most_open = most_open
     admitted = _uncached(trials, cache, recorder, stop)
     wake = asyncio.Event()
-    circuit = _Circuit(max_consecutive_failures)
     try:
         async with executor.execute(_admit(admitted, ledger, stop, wake)) as results:
             async for result in results:
@@ -168,39 +166,3 @@ def budget_reached(ledger: Ledger) -> Reason:
         EXIT_BUDGET,
         "Raise it with --max-cost-usd and resume.",
     )
-
-
-class _Circuit:
-    """Breaks when asking on is no use: many failures in a row, or nothing but refusals so far."""
-
-    def __init__(self, most_failures: int) -> None:
-        self._most_failures = most_failures
-        self._failures = 0
-        self._refusals: int | None = 0
-
-    def broken_by(self, result: TrialResult) -> Reason | None:
-        """Why to stop, if this outcome is one too many."""
-        outcome = result.outcome
-        if not isinstance(outcome, Failure):
-            self._failures, self._refusals = 0, None
-            return None
-        told = f"{outcome.kind}: {outcome.message}"
-        if not FAILURES[outcome.kind].is_model_error:
-            self._failures += 1
-            if self._failures >= self._most_failures:
-                return Reason(
-                    f"{self._failures} requests in a row failed, the last with {told}",
-                    EXIT_API,
-                    "Check the endpoint (evalkit doctor), then resume.",
-                )
-            return None
-        self._failures = 0
-        if self._refusals is not None:
-            self._refusals += 1
-            if self._refusals >= _MOST_REFUSALS:
-                return Reason(
-                    f"none of the first {self._refusals} requests was accepted, the last: {told}",
-                    EXIT_API,
-                    "Check base_url and what the suite sends (evalkit plan), then start anew.",
-                )
-        return None

@@ -14,6 +14,7 @@ from typing import Any
 from evalkit.errors import EXIT_INTERRUPTED, ApiError
 from evalkit.events import Event, Listener, Stopping, TrialFinished
 from evalkit.pipeline.caching import CachedAnswers
+from evalkit.pipeline.circuit import Circuit
 from evalkit.pipeline.collect import Recorder, budget_reached, collect
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
@@ -48,13 +49,14 @@ class Session:
     async def run(self, trials: Iterable[Trial]) -> Reason | None:
         """Collect, and say why it ended early if it did."""
         stop = Stop()
+        circuit = Circuit(Limits().max_consecutive_failures)
         recorder = Recorder(self.writer, self._hear, stop, self.cache)
         if self.watch is not None:
             loop = asyncio.get_running_loop()
             self.watch.begin(lambda reason: _tell(loop, stop, reason))
         try:
             with _signals(stop, self.listen):
-                async with self._engine(stop) as engine:
+                async with self._engine(stop, circuit) as engine:
                     self.live.gates.update(engine.gates)
                     async with self._watched():
                         await collect(
@@ -63,7 +65,7 @@ class Session:
                             ledger=self.live.ledger,
                             recorder=recorder,
                             stop=stop,
-                            max_consecutive_failures=Limits().max_consecutive_failures,
+                            circuit=circuit,
                             cache=self.cache,
                             most_open=sum(
                                 gate.limiter.concurrency.most for gate in engine.gates.values()
@@ -80,11 +82,13 @@ class Session:
         self.listen(self.live.snapshot())
         return stop.reason
 
-    def _engine(self, stop: Stop) -> AbstractAsyncContextManager[Engine]:
-        """The executor; attempts that failed may use up the budget, too."""
-        ledger = self.live.ledger
+    def _engine(self, stop: Stop, circuit: Circuit) -> AbstractAsyncContextManager[Engine]:
+        """The executor; attempts that failed may use up the budget or break the circuit, too."""
+        ledger, loop = self.live.ledger, asyncio.get_running_loop()
 
         def on_failed(model: str, request: Request, error: ApiError) -> None:
+            if reason := circuit.strained_by(error, loop.time()):
+                stop.request(reason)
             if not ledger.doubt(model, request, error) and error.is_retryable:
                 stop.request(budget_reached(ledger))
 

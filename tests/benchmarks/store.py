@@ -113,6 +113,7 @@ async def stalls(found: list[float], own: list[float]) -> None:
 
 async def write_all(folder, variants, trials: int) -> dict[str, object]:
     from evalkit.messages.pricing import find_price
+    from evalkit.pipeline.circuit import Circuit
     from evalkit.pipeline.collect import Recorder, collect
     from evalkit.pipeline.ledger import Ledger
     from evalkit.pipeline.remaining import remaining_trials
@@ -139,7 +140,7 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
         ledger=Ledger({"claude-haiku-4-5": find_price("claude-haiku-4-5")}),
         recorder=recorder,
         stop=stop,
-        max_consecutive_failures=50,
+        circuit=Circuit(50),
         most_open=OPEN,
     )
     await asyncio.to_thread(recorder.close)

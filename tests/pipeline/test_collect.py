@@ -8,6 +8,7 @@ from evalkit.errors import EXIT_API, EXIT_BUDGET, ApiError, StoreError
 from evalkit.events import TrialFinished
 from evalkit.executors.local import LocalExecutor
 from evalkit.messages.pricing import find_price
+from evalkit.pipeline.circuit import Circuit
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.stop import Reason, Stop
@@ -42,7 +43,7 @@ async def run(writer, client, trials, *, cap=None, workers=4, stop=None, heard=N
             ledger=ledger,
             recorder=recorder,
             stop=stop,
-            max_consecutive_failures=most,
+            circuit=Circuit(most),
         )
     finally:
         await asyncio.to_thread(recorder.close)
