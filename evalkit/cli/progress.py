@@ -8,14 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
-from typing import Any
 
 import click
 
 from evalkit.cli.liveview import doing, percent, picture, score, span, trouble, waiting
-from evalkit.events import Event, Listener, RunStarted, Snapshot, Stopping, TrialFinished
-from evalkit.types import Failure
+from evalkit.cli.logfile import event_data, logging
+from evalkit.events import Event, Listener, RunStarted, Snapshot, Stopping
 
 _PLAIN_EVERY_S = 5.0
 
@@ -37,7 +35,7 @@ def watching(
     with ExitStack() as stack:
         listeners.append(stack.enter_context(_shown(style)))
         if log_file:
-            listeners.append(stack.enter_context(_logging(log_file, with_prompts=with_prompts)))
+            listeners.append(stack.enter_context(logging(log_file, with_prompts=with_prompts)))
 
         def listen(event: Event) -> None:
             if isinstance(event, Snapshot):
@@ -124,37 +122,9 @@ def variant_lines(now: Snapshot) -> list[str]:
 
 def _json() -> Listener:
     def listen(event: Event) -> None:
-        click.echo(json.dumps(_data(event)), err=True)
+        click.echo(json.dumps(event_data(event)), err=True)
 
     return listen
-
-
-def _data(event: Event) -> dict[str, Any]:
-    if isinstance(event, RunStarted):
-        return {"event": "started", "run": event.path, "planned": event.planned, "done": event.done}
-    if isinstance(event, Stopping):
-        return {"event": "stopping", "message": event.message}
-    if isinstance(event, Snapshot):
-        return {"event": "snapshot", **asdict(event)}
-    return {"event": "trial", **trial_data(event)}
-
-
-def trial_data(event: TrialFinished) -> dict[str, Any]:
-    """An outcome as plain data, without what was asked and answered."""
-    result = event.result
-    outcome = result.outcome
-    is_failure = isinstance(outcome, Failure)
-    return {
-        "trial_key": result.trial.key,
-        "case_id": result.trial.case_id,
-        "variant": result.trial.variant.key,
-        "sample": result.trial.sample,
-        "status": "failed" if is_failure else "ok",
-        "error_kind": outcome.kind if isinstance(outcome, Failure) else None,
-        "cost_usd": result.cost_usd,
-        "attempts": len(outcome.attempts),
-        "elapsed_s": outcome.elapsed_s,
-    }
 
 
 @contextmanager
@@ -178,43 +148,3 @@ def _rich() -> Iterator[Listener]:
                 live.update(picture(name, event, size.width, size.height), refresh=True)
 
         yield listen
-
-
-@contextmanager
-def _logging(path: str, *, with_prompts: bool) -> Iterator[Listener]:
-    """A listener that appends every outcome to a file as a JSON line."""
-    with click.open_file(path, "a", encoding="utf-8", lazy=False) as file:
-
-        def listen(event: Event) -> None:
-            if isinstance(event, TrialFinished):
-                file.write(json.dumps(_logged(event, with_prompts=with_prompts)) + "\n")
-            elif isinstance(event, Stopping | RunStarted):
-                file.write(json.dumps(_data(event)) + "\n")
-                file.flush()
-
-        yield listen
-
-
-def _logged(event: TrialFinished, *, with_prompts: bool) -> dict[str, Any]:
-    result = event.result
-    data = {
-        "event": "trial",
-        "at": result.started_at.isoformat(),
-        **trial_data(event),
-        "queued_s": result.queued_s,
-        "attempts": [
-            {
-                "status": attempt.status,
-                "error_kind": attempt.error_kind,
-                "message": attempt.message,
-                "waited_s": attempt.waited_s,
-                "elapsed_s": attempt.elapsed_s,
-                "request_id": attempt.request_id,
-            }
-            for attempt in result.outcome.attempts
-        ],
-    }
-    if with_prompts:
-        data["system"] = result.trial.request.system
-        data["messages"] = result.trial.request.messages
-    return data

@@ -13,12 +13,15 @@ from evalkit.cli.options import (
     environment,
     json_option,
     judges_option,
+    log_option,
+    log_prompts_option,
     option,
     options,
     out_option,
     progress_option,
     quiet_option,
     runs_option,
+    verbose_option,
 )
 from evalkit.errors import UsageError
 
@@ -41,8 +44,11 @@ from evalkit.errors import UsageError
     out_option,
     env_file_option,
     progress_option,
+    log_option,
+    log_prompts_option,
     json_option,
     quiet_option,
+    verbose_option,
 )
 def command(
     run: str,
@@ -56,8 +62,11 @@ def command(
     out: Path,
     env_file: Path | None,
     progress: str | None,
+    log_file: str | None,
+    log_prompts: bool,
     as_json: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Go on with an unfinished RUN (default: the latest).
 
@@ -80,7 +89,8 @@ def command(
 
         adopt_suite(folder, load_suite(config, (), env), env, folder.manifest().only, extend=extend)
     changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd}
-    with watching("none" if quiet else progress) as listen:
+    style = "none" if quiet else progress
+    with watching(style, log_file, with_prompts=log_prompts, verbose=verbose) as listen:
         outcome = execute_run(
             folder, env, listen, retry_failed=retry_failed, changes=changes, judges=not no_judges
         )
