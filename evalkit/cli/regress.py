@@ -129,7 +129,8 @@ def command(
     """
     from evalkit.cli.gate_outcome import tell
     from evalkit.cli.progress import watching
-    from evalkit.pipeline.regress import Job, run_job, thin_out
+    from evalkit.pipeline.jobs import thin_out
+    from evalkit.pipeline.regress import Job, run_job
     from evalkit.suite.load import load_suite
 
     env = environment(env_file)

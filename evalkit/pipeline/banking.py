@@ -19,6 +19,7 @@ from evalkit.pipeline.bank_checks import (
     scorer_digest,
     settings_digest,
 )
+from evalkit.pipeline.canary import banked_spec
 from evalkit.pipeline.stored import StoredRun, differences, load_run, trials_of
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.stats.arrays import FloatArray
@@ -96,6 +97,7 @@ def make_baseline(
         evalkit=__version__,
         git_commit=first.manifest.git_commit or provenance.git_commit,
         prices=first.manifest.versions.get("prices"),
+        spec=banked_spec(first.suite),
     )
     return baseline, list(_warnings(baseline))
 

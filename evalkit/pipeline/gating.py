@@ -201,6 +201,7 @@ def conclude(
         void=tuple(void),
         warnings=prepared.warnings,
         stopped_because=manifest.stopped_because,
+        cause=_cause(baseline, run, void) if baseline else None,
     )
     return _with_changes(report, prepared, baseline)
 
@@ -224,6 +225,19 @@ def models_answered(trials: Trials) -> dict[str, set[str]]:
 
 def _usage(run: StoredRun, trials: Trials) -> Usage:
     return Usage(run.manifest.planned, len(trials.variant), run.manifest.totals.get("cost_usd"))
+
+
+def _cause(baseline: Baseline, run: StoredRun, void: Collection[str]) -> str | None:
+    """What lies between the bank and this run, so far as digests tell."""
+    if void:
+        return None
+    changed = void_because(baseline, run)
+    if changed:
+        return f"since the bank, {'; '.join(changed)}"
+    return (
+        "prompts, settings, scorers and data are those of the bank: what changed, changed behind"
+        " the API"
+    )
 
 
 def _banked(baseline: Baseline) -> str:

@@ -6,14 +6,11 @@ a crash, gives the same result for the same slot, and knows the verdict before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from evalkit.analysis.verdicts import GateVerdict
 from evalkit.errors import (
     EXIT_API,
     EXIT_INTERRUPTED,
@@ -22,35 +19,43 @@ from evalkit.errors import (
     ConfigError,
     EvalkitError,
     Problem,
-    StoreError,
-    UsageError,
 )
 from evalkit.events import Listener
 from evalkit.pipeline.bank_checks import void_because
+from evalkit.pipeline.canary import CANARY, Moved, canary_suite, has_moved
 from evalkit.pipeline.collecting import without_cache
 from evalkit.pipeline.continuing import adopt_suite, compare_with_run
 from evalkit.pipeline.deadline import Deadline, Timed
 from evalkit.pipeline.early_stop import EarlyStop
 from evalkit.pipeline.gating import Prepared, conclude, gate_policy, prepare
 from evalkit.pipeline.history import note_run
+from evalkit.pipeline.jobs import (
+    CANARIES,
+    REGRESS,
+    Earlier,
+    alone,
+    earlier_jobs,
+    of_slot,
+    previous_verdict,
+    slot_of,
+)
 from evalkit.pipeline.nightly import Tonight, identity, remembered, with_nights
 from evalkit.pipeline.run import RunOutcome, execute_run
 from evalkit.pipeline.slots import Schedule
 from evalkit.pipeline.start import discard_run, start_run, stored_suite
 from evalkit.pipeline.stop import Reason
+from evalkit.pipeline.stored import load_run
 from evalkit.policies import GatePolicy
 from evalkit.report.gate import documents
 from evalkit.report.gate_report import GateReport
 from evalkit.store.baselines import Baseline
 from evalkit.store.files import write_text
 from evalkit.store.jobs import read_job, write_job
-from evalkit.store.lock import RunLock, holder
 from evalkit.store.nights import read_nights, write_nights
 from evalkit.store.runs import RunFolder, list_runs
 from evalkit.suite.gate_schema import NightsSpec
 from evalkit.suite.load import LoadedSuite
 
-REGRESS = "regress"
 _OPEN_FOR = timedelta(hours=12)
 
 
@@ -113,89 +118,30 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
     """
     loaded = without_cache(job.loaded)
     home = job.runs / loaded.suite.name
-    with _alone(home):
-        earlier = _earlier(job.runs, loaded.suite.name)
-        slot, missed = _slot(job, earlier, now())
-        finished = _of_slot(earlier, slot)
+    with alone(home):
+        earlier = earlier_jobs(job.runs, loaded.suite.name)
+        slot, missed = job.slot, 0
+        if slot is None and job.schedule is not None:
+            slot, missed = slot_of(job.schedule, earlier, now())
+        finished = of_slot(earlier, slot)
         if finished is not None and "verdict" in finished[1]:
             return Done(finished[0], finished[1]["exit_code"], slot=slot, is_repeat=True)
         policy = gate_policy(loaded.suite)
         folder = _begun(job, loaded, earlier, slot, now()) or _start(job, loaded, slot, policy)
-        previous = _previous(_earlier(job.runs, loaded.suite.name), folder)
+        previous = previous_verdict(earlier_jobs(job.runs, loaded.suite.name), folder)
+        moved = _ask_canary(job, folder, listen)
         report, is_final = _with_verdict(job, folder, policy, listen)
-        report = replace(report, previous=previous, slot=slot)
+        cause = report.cause if moved is None else f"{report.cause}; {moved.words}"
+        report = replace(report, previous=previous, slot=slot, cause=cause)
         _settle(folder, report, is_final=is_final)
         note_run(folder)
         return Done(folder, report.exit_code, report, slot=slot, missed=missed, is_final=is_final)
 
 
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """No second job of the suite at the same time; the lock dies with its process."""
-    path = home / ".regress.lock"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = RunLock(path)
-    except OSError as error:
-        raise StoreError(f"{home}: cannot be written: {error.strerror or error}") from error
-    except StoreError as error:
-        other = holder(path)
-        if other is None:
-            raise
-        raise UsageError(
-            f"a regression job of {home.name} is running already ({other})",
-            "Nothing was sent. It has a lock of its own: let it finish.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _earlier(runs: Path, name: str) -> list[tuple[RunFolder, dict[str, Any]]]:
-    """The runs that jobs of a suite have made, oldest first."""
-    found = []
-    for folder in list_runs(runs):
-        if folder.path.parent.name == name:
-            job = read_job(folder.path) or {}
-            if job.get("kind") == REGRESS:
-                found.append((folder, job))
-    return found
-
-
-def _slot(
-    job: Job, earlier: list[tuple[RunFolder, dict[str, Any]]], now: datetime
-) -> tuple[str | None, int]:
-    """The slot that a job belongs to, and how many before it nothing ran in."""
-    if job.slot is not None or job.schedule is None:
-        return job.slot, 0
-    due = job.schedule.due(now)
-    last = [_moment(one["slot"]) for _, one in earlier if one.get("slot")]
-    known = [moment for moment in last if moment is not None and moment < due]
-    missed = job.schedule.missed(max(known), due) if known else 0
-    return due.isoformat(timespec="minutes"), missed
-
-
-def _moment(slot: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(slot)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-def _of_slot(
-    earlier: list[tuple[RunFolder, dict[str, Any]]], slot: str | None
-) -> tuple[RunFolder, dict[str, Any]] | None:
-    if slot is None:
-        return None
-    return next((one for one in reversed(earlier) if one[1].get("slot") == slot), None)
-
-
 def _begun(
     job: Job,
     loaded: LoadedSuite,
-    earlier: list[tuple[RunFolder, dict[str, Any]]],
+    earlier: Earlier,
     slot: str | None,
     now: datetime,
 ) -> RunFolder | None:
@@ -337,20 +283,40 @@ def _weighed(report: GateReport, outcome: RunOutcome) -> tuple[GateReport, bool]
     return replace(report, exit_code=ended), False
 
 
+def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> Moved | None:
+    """Where the suite has changed since the bank: a few cases as they were banked.
+
+    None where nothing has changed, the bank cannot be asked again, or no answer came. Canaries lie
+    apart from the suite's runs, in ``.canary``.
+    """
+    size, baseline = job.loaded.suite.gate.canary, job.baseline
+    if baseline is None or not baseline.spec or not size or not job.allowed:
+        return None
+    if not void_because(baseline, load_run(folder)):
+        return None
+    home, run_id = folder.path.parent / CANARIES, folder.manifest().run_id
+    earlier = [(run, read_job(run.path) or {}) for run in list_runs(home)]
+    own = [run for run, told in earlier if told.get("of") == run_id]
+    if own:
+        canary = own[-1]
+    else:
+        canary = start_run(canary_suite(job.loaded, baseline, size), home, job.env)
+        write_job(canary.path, {"kind": CANARY, "of": run_id, "baseline": baseline.name})
+    outcome = execute_run(canary, job.env, listen)
+    if outcome.stopped and outcome.stopped.exit_code == EXIT_INTERRUPTED:
+        raise Unfinished(outcome.stopped, canary)
+    before = [told for run, told in earlier if run.path != canary.path and "mean" in told]
+    moved = has_moved(canary, baseline, before)
+    if moved is not None:
+        told = {**(read_job(canary.path) or {}), "mean": moved.mean, "error": moved.error}
+        write_job(canary.path, told)
+    return moved
+
+
 def _models(job: Job) -> dict[str, tuple[str, ...]]:
     if job.baseline is None or "model" in job.allowed:
         return {}
     return {key: one.models for key, one in job.baseline.variants.items()}
-
-
-def _previous(
-    earlier: Sequence[tuple[RunFolder, Mapping[str, Any]]], folder: RunFolder
-) -> GateVerdict | None:
-    """What was told last: by an earlier call of this job, else by the job before it."""
-    own = [job["told"] for run, job in earlier if run.path == folder.path and "told" in job]
-    others = [job["told"] for run, job in earlier if run.path != folder.path and "told" in job]
-    told: list[GateVerdict] = own or others
-    return told[-1] if told else None
 
 
 def _settle(folder: RunFolder, report: GateReport, *, is_final: bool) -> None:
@@ -365,15 +331,3 @@ def _settle(folder: RunFolder, report: GateReport, *, is_final: bool) -> None:
     for name, text in documents(report).items():
         write_text(folder.path / "gate" / name, text)
     write_job(folder.path, job)
-
-
-def thin_out(runs: Path, name: str, keep: int) -> list[RunFolder]:
-    """Delete the oldest finished runs of a suite's jobs but ``keep``; those that went.
-
-    Runs asked for by hand, and those of a bank, stay.
-    """
-    finished = [folder for folder, job in _earlier(runs, name) if "verdict" in job]
-    gone = finished[:-keep] if keep else finished
-    for folder in gone:
-        folder.remove()
-    return gone

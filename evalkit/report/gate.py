@@ -58,6 +58,8 @@ def lines(report: GateReport) -> Iterator[str]:
         if evidence := _evidence(one):
             yield f"{'':20}{evidence}"
     yield from _changes(report)
+    if report.cause and report.verdict == "regression":
+        yield f"  cause: {fmt.one_line(report.cause)}"
     yield f"  {_usage(report)}"
     if report.stopped_because:
         yield f"  stopped: {fmt.one_line(report.stopped_because)}"
@@ -168,6 +170,8 @@ def markdown(report: GateReport) -> str:
         if cases:
             titles = ("case", "tags", "bank", "now", "in the bank")
             parts.append(table(titles, cases, 2 * _SHOWN_CASES))
+    if report.cause and report.verdict == "regression":
+        parts.append(f"Cause: {escaped(report.cause)}.\n")
     parts.append(
         f"{escaped(_usage(report))}. Run {code(report.run_id)}, seed {report.result.seed}."
     )

@@ -37,7 +37,8 @@ class GateReport:
     """A gate's result with where it comes from.
 
     ``baseline`` names the bank and ``banked`` says what it is; ``void`` says why it no longer
-    holds. ``previous`` is the verdict before, ``night`` what evidence over nights came to.
+    holds. ``previous`` is the verdict before, ``night`` what evidence over nights came to,
+    ``cause`` what is known of where a change comes from.
     """
 
     suite: str
@@ -60,6 +61,7 @@ class GateReport:
     slot: str | None = None
     stopped_because: str | None = None
     night: Mapping[str, Any] = field(default_factory=dict)
+    cause: str | None = None
 
     @property
     def headline(self) -> str:

@@ -69,7 +69,8 @@ class Baseline:
     """A bank: runs of one suite as row means, who made it when and why.
 
     ``cases`` are ids with a digest of the case, ``digests`` those of the whole dataset, of scorers
-    and prompts. Times are ISO 8601 UTC.
+    and prompts; ``spec`` is the suite without its data, so that it can be asked again. Times are
+    ISO 8601 UTC.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Baseline:
     evalkit: str = ""
     git_commit: str | None = None
     prices: str | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 

@@ -142,7 +142,8 @@ class GateSpec(Section):
     ``a_pass`` is the chance taken of passing a true loss of ``max_drop``, ``a_fail`` that of
     failing where nothing was lost. ``variants`` are those that are held to the rules (default:
     all). ``keep`` is how many runs of the job stay, ``timeout_s`` the seconds after which it stops.
-    With ``nights`` the job asks a part of the cases and lets evidence add up over runs.
+    With ``nights`` the job asks a part of the cases and lets evidence add up over runs. Where the
+    suite has changed since the bank, ``canary`` cases are asked as they were banked, too.
     """
 
     baseline: Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
@@ -155,6 +156,7 @@ class GateSpec(Section):
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     keep: Annotated[int, Field(ge=1)] | None = None
     nights: NightsSpec | None = None
+    canary: Annotated[int, Field(ge=0)] = 20
     notify: tuple[NotifySpec, ...] = ()
 
     @model_validator(mode="before")

@@ -146,6 +146,7 @@ def test_a_quiet_night_then_a_loss(home: Home, good: RunningServer, bad: Running
     assert "tags that lost most" in lost.out
     assert "even: −" in lost.out
     assert "c0" in lost.out
+    assert "cause: prompts, settings, scorers and data are those of the bank" in lost.out
     suite = ET.parse(home.folder / "j.xml").getroot()[0]
     assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
     failure = suite.find("testcase/failure")
@@ -209,6 +210,13 @@ def test_what_voids_the_bank_is_said_before_anything_is_sent(
         good.base_url, "regress", "suite.yaml", "--set", "gate.rules=[]", "--allow", "prompt"
     )
     assert fine.code == 0  # without rules: no loss of 5 points, and the change is allowed
+    (canary,) = list_runs(home.folder / "runs" / "sums" / ".canary")
+    assert canary.manifest().totals["ok"] == 20
+    assert "Only the number." in canary.manifest().suite["prompts"]["plain"]["user"]
+    told = json.loads((home.pages() / "gate.json").read_text())["cause"]
+    assert "the prompt 'plain' changed" in told
+    assert "no sign of provider drift: the bank's own prompt" in told
+    assert len(home.runs()) == 1  # a canary is no run of the suite
 
 
 def test_in_actions_it_annotates_and_summarises(home: Home, bad: RunningServer) -> None:

@@ -1,0 +1,101 @@
+"""The runs that a suite's regression jobs have made: one at a time, one result a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from evalkit.analysis.verdicts import GateVerdict
+from evalkit.errors import StoreError, UsageError
+from evalkit.pipeline.slots import Schedule
+from evalkit.store.jobs import read_job
+from evalkit.store.lock import RunLock, holder
+from evalkit.store.runs import RunFolder, list_runs
+
+REGRESS = "regress"
+CANARIES = ".canary"
+"""The folder of a suite's canaries, apart from its runs."""
+
+Earlier = Sequence[tuple[RunFolder, Mapping[str, Any]]]
+"""Runs of jobs with what their ``job.json`` says, oldest first."""
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """No second job of the suite at the same time; the lock dies with its process."""
+    path = home / ".regress.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(path)
+    except OSError as error:
+        raise StoreError(f"{home}: cannot be written: {error.strerror or error}") from error
+    except StoreError as error:
+        other = holder(path)
+        if other is None:
+            raise
+        raise UsageError(
+            f"a regression job of {home.name} is running already ({other})",
+            "Nothing was sent. It has a lock of its own: let it finish.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def earlier_jobs(runs: Path, name: str) -> Earlier:
+    """The runs that jobs of a suite have made, oldest first."""
+    found = []
+    for folder in list_runs(runs):
+        if folder.path.parent.name == name:
+            job = read_job(folder.path) or {}
+            if job.get("kind") == REGRESS:
+                found.append((folder, job))
+    return found
+
+
+def slot_of(schedule: Schedule, earlier: Earlier, now: datetime) -> tuple[str, int]:
+    """The slot that a job belongs to now, and how many before it nothing ran in."""
+    due = schedule.due(now)
+    last = [_moment(one["slot"]) for _, one in earlier if one.get("slot")]
+    known = [moment for moment in last if moment is not None and moment < due]
+    missed = schedule.missed(max(known), due) if known else 0
+    return due.isoformat(timespec="minutes"), missed
+
+
+def _moment(slot: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(slot)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def of_slot(earlier: Earlier, slot: str | None) -> tuple[RunFolder, Mapping[str, Any]] | None:
+    """The run of a slot, if there is one."""
+    if slot is None:
+        return None
+    return next((one for one in reversed(earlier) if one[1].get("slot") == slot), None)
+
+
+def previous_verdict(earlier: Earlier, folder: RunFolder) -> GateVerdict | None:
+    """What was told last: by an earlier call of this job, else by the job before it."""
+    own = [job["told"] for run, job in earlier if run.path == folder.path and "told" in job]
+    others = [job["told"] for run, job in earlier if run.path != folder.path and "told" in job]
+    told: list[GateVerdict] = own or others
+    return told[-1] if told else None
+
+
+def thin_out(runs: Path, name: str, keep: int) -> list[RunFolder]:
+    """Delete the oldest finished runs of a suite's jobs but ``keep``; those that went.
+
+    Runs asked for by hand, and those of a bank, stay.
+    """
+    finished = [folder for folder, job in earlier_jobs(runs, name) if "verdict" in job]
+    gone = [*finished[:-keep], *list_runs(runs / name / CANARIES)[:-keep]]
+    for folder in gone:
+        folder.remove()
+    return gone
