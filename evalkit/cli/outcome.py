@@ -26,7 +26,7 @@ def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int
     answered = outcome.manifest.totals["ok"] > 0
     page = None
     if answered:
-        score_run(folder)
+        score_run(folder, None if quiet else say)
         report = compare_run(folder)
         page = write_files(report, out / folder.path.parent.name / folder.path.name)[0]
         if not as_json and not quiet:

@@ -116,6 +116,7 @@ def command(
     from evalkit.pipeline.estimate import estimate_suite
     from evalkit.pipeline.run import execute_run
     from evalkit.pipeline.start import discard_run, estimate_run, open_suite, start_run
+    from evalkit.scorers.registry import build_scorers, notices
     from evalkit.suite.schema import LOCAL
 
     env = environment(env_file)
@@ -147,6 +148,8 @@ def command(
     estimate = estimate_run(folder, env, judges=not no_judges)
     try:
         if not quiet:
+            for notice in notices(build_scorers(loaded.suite)):
+                click.echo(f"Note: {notice}", err=True)
             is_local = all(m.provider == LOCAL for m in loaded.suite.models)
             say_price(estimate, is_local=is_local and not any_price(estimate))
         if not yes:

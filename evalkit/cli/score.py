@@ -93,7 +93,8 @@ def command(
         with watching("none" if quiet else progress) as listen:
             judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))
 
-    names = rescore_run(folder, loaded.suite if loaded else None, None if no_judges else ask)
+    chosen, tell = loaded.suite if loaded else None, None if quiet else say
+    names = rescore_run(folder, chosen, None if no_judges else ask, tell)
     told = [_scores(folder, name) for name in names]
     if as_json:
         click.echo(json.dumps({"run": str(folder.path), "scores": told}))

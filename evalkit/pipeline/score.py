@@ -13,7 +13,7 @@ from evalkit.messages.request import request_digest
 from evalkit.pipeline.rivals import pinned
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.verdicts import write_judge_scores
-from evalkit.scorers.registry import build_scorers
+from evalkit.scorers.registry import build_scorers, notices
 from evalkit.scorers.scorer import Scorer
 from evalkit.store.lock import RunLock
 from evalkit.store.manifest import write_manifest
@@ -46,14 +46,15 @@ _COLUMNS = [
 ]
 
 
-def score_run(folder: RunFolder) -> None:
+def score_run(folder: RunFolder, tell: Callable[[str], None] | None = None) -> None:
     """Write ``scores/<scorer>.parquet`` for every scorer of the suite.
 
-    A failed trial has a null score with the failure as its reason. Raises StoreError, and
-    ConfigError for a scorer that is no longer to be had.
+    ``tell`` hears which scorer is at work, where that may take long. A failed trial has a null
+    score with the failure as its reason. Raises StoreError, and ConfigError for a scorer that is
+    no longer to be had.
     """
     suite = stored_suite(folder)
-    _write(folder, suite, build_scorers(suite))
+    _write(folder, suite, build_scorers(suite), tell)
     write_judge_scores(folder, suite, scorer_digest)
 
 
@@ -61,12 +62,14 @@ def rescore_run(
     folder: RunFolder,
     suite: Suite | None = None,
     ask: Callable[[Suite], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Grade a stored run again, with the scorers of ``suite`` if one is given; their names.
 
     The run then has these scorers: comparisons and reports follow. ``ask`` puts to judges what
-    they have not said yet; without it, answers that were not judged have null scores. Raises
-    StoreError if another process writes the run, ConfigError for scorers that cannot be.
+    they have not said yet; without it, answers that were not judged have null scores. ``tell`` is
+    as for :func:`score_run`. Raises StoreError if another process writes the run, ConfigError for
+    scorers that cannot be.
     """
     lock = RunLock(folder.path / "lock")
     try:
@@ -75,13 +78,16 @@ def rescore_run(
             chosen = {"scorers": suite.scorers, "allow_code": suite.allow_code}
             stored = pinned(stored.model_copy(update=chosen), folder.path.parent.parent)
         scorers = build_scorers(stored)
+        if tell is not None:
+            for notice in notices(scorers):
+                tell(f"Note: {notice}")
         if suite is not None:
             manifest = folder.manifest()
             kept = stored.model_dump(mode="json", include={"scorers", "allow_code"})
             write_manifest(folder.path, replace(manifest, suite={**manifest.suite, **kept}))
         if ask is not None:
             ask(stored)
-        _write(folder, stored, scorers)
+        _write(folder, stored, scorers, tell)
         write_judge_scores(folder, stored, scorer_digest)
     finally:
         lock.release()
@@ -93,12 +99,19 @@ def scorer_digest(spec: ScorerSpec) -> str:
     return request_digest(spec.model_dump(mode="json", exclude={"reduce", "k"}))
 
 
-def _write(folder: RunFolder, suite: Suite, scorers: Sequence[Scorer]) -> None:
+def _write(
+    folder: RunFolder,
+    suite: Suite,
+    scorers: Sequence[Scorer],
+    tell: Callable[[str], None] | None,
+) -> None:
     if not scorers:
         return
     digests = {spec.name: scorer_digest(spec) for spec in suite.scorers}
     cases = {case.id: case for case in folder.cases()}
     for scorer in scorers:
+        if tell is not None and hasattr(scorer, "workers"):
+            tell(f"Grading with {scorer.name} ...")
         # One pass a scorer, so that no more than some rows are ever held.
         rows = _scored(scorer, _rows(folder), cases)
         folder.write_scores(scorer.name, rows, digest=digests[scorer.name])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.types import Case, Response, Score
+
+_PATIENCE_S = 30.0
 
 
 @functools.lru_cache(maxsize=64)
@@ -24,7 +26,7 @@ class Regex:
     what the last match captured must be the target, apart from case and surrounding white space;
     ``compare`` false only looks for the pattern. ``full`` asks for the whole answer to match,
     ``invert`` for no match. Searching takes at most ``timeout_s`` seconds an answer; then the
-    score is null.
+    score is null. Once half a minute has been lost so, other answers are given a hundredth of it.
     """
 
     name: str = "regex"
@@ -37,6 +39,7 @@ class Regex:
     compare: bool = True
     timeout_s: float = 1.0
     needs_target: bool = False
+    _lost_s: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         import regex
@@ -48,10 +51,14 @@ class Regex:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
+        within_s = self.timeout_s
+        if sum(self._lost_s) > _PATIENCE_S:
+            within_s /= 100
         try:
-            found = self._last_match(response.text)
+            found = self._last_match(response.text, within_s)
         except TimeoutError:
-            slow = f"the pattern took longer than {self.timeout_s:g} s"
+            self._lost_s.append(within_s)
+            slow = f"the pattern took longer than {within_s:g} s"
             return Score(self.name, None, reason=slow)
         if self.invert:
             reason = None if found is None else f"found {found.group()[:80]!r}"
@@ -65,14 +72,14 @@ class Regex:
         reason = None if is_right else f"expected {case.target!r}"
         return Score(self.name, float(is_right), answer=answer, reason=reason)
 
-    def _last_match(self, text: str) -> Any:
+    def _last_match(self, text: str, within_s: float) -> Any:
         pattern = _compiled(self.pattern, self._flags())
         if self.full:
-            return pattern.fullmatch(text.strip(), timeout=self.timeout_s)
+            return pattern.fullmatch(text.strip(), timeout=within_s)
         if not pattern.groups:
-            return pattern.search(text, timeout=self.timeout_s)
+            return pattern.search(text, timeout=within_s)
         last = None
-        for match in pattern.finditer(text, timeout=self.timeout_s):
+        for match in pattern.finditer(text, timeout=within_s):
             last = match
         return last
 

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,12 @@ def build_scorers(suite: Suite) -> list[Scorer]:
     return scorers
 
 
+def notices(scorers: Iterable[Scorer]) -> list[str]:
+    """What the user should know of scorers before they are used."""
+    told = [getattr(scorer, "notice", None) for scorer in scorers]
+    return [notice for notice in told if notice]
+
+
 def _permitted(scorer: Scorer, suite: Suite) -> Scorer:
     if getattr(scorer, "runs_code", False) and not suite.allow_code:
         raise ValueError(
@@ -161,7 +167,7 @@ def _unknown(name: str) -> str:
 
 def _checked(spec: ScorerSpec, kind: Any) -> dict[str, Any]:
     """The options of a spec, or ValueError for one that does not fit its field."""
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for name in ("name", "needs_target", "runs_code"):
         fields.pop(name, None)
     options: dict[str, Any] = {}

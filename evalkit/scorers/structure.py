@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,8 @@ from typing import Any
 
 from evalkit.types import Case, Response, Score
 
-_FENCE = re.compile(r"```[ \t]*(?:[\w.+-]+)?[ \t]*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```[ \t]*+(?:[\w.+-]++)?[ \t]*+\n(.*?)```", re.DOTALL)
+_MOST_STARTS = 1_000
 _MISSING = object()
 
 
@@ -40,7 +42,11 @@ def _embedded(text: str) -> Any:
     """The last object or list that stands in prose."""
     decoder = json.JSONDecoder(parse_constant=_refuse)
     found, place = _MISSING, 0
+    starts = 0
     while (start := re.compile(r"[{\[]").search(text, place)) is not None:
+        starts += 1
+        if starts > _MOST_STARTS:
+            break
         try:
             found, place = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
@@ -227,14 +233,25 @@ class XmlTag:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
-        tag = re.escape(self.tag)
-        found = re.findall(rf"<{tag}(?:\s[^<>]*)?>(.*?)</{tag}\s*>", response.text, re.DOTALL)
-        if not found:
+        content = _last_content(self.tag, response.text)
+        if content is None:
             return Score(self.name, 0.0, reason=f"no <{self.tag}>…</{self.tag}>")
-        answer = found[-1].strip()
+        answer = html.unescape(content).strip()
         is_right = not self.compare or case.target is None or _text(answer) == _text(case.target)
         reason = None if is_right else f"expected {case.target!r}"
         return Score(self.name, float(is_right), answer=answer, reason=reason)
+
+
+def _last_content(tag: str, text: str) -> str | None:
+    """What stands between the last pair of tags, capitals or not; one pass over the text."""
+    name = re.escape(tag)
+    content, start = None, None
+    for found in re.finditer(rf"<(/?){name}(?:\s[^<>]*)?>", text, re.IGNORECASE):
+        if not found[1] and start is None:
+            start = found.end()
+        elif found[1] and start is not None:
+            content, start = text[start : found.start()], None
+    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,8 +278,12 @@ class ToolCall:
         elif case.target is None:
             return Score(self.name, None, reason="the case has no target")
         else:
-            wanted = json.loads(case.target)
-            tool, arguments = wanted["name"], wanted.get("input")
+            try:
+                wanted = json.loads(case.target)
+                tool, arguments = wanted["name"], wanted.get("input", wanted.get("arguments"))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                stray = f'the target is no {{"name": …, "input": …}}: {case.target[:80]}'
+                return Score(self.name, None, reason=stray)
         if not response.tool_calls:
             return Score(self.name, 0.0, reason="no tool was called")
         graded = [(_call_value(call, tool, arguments), call) for call in response.tool_calls]

@@ -59,7 +59,8 @@ class Exact(Normalised):
         answer, target = self.normal(response.text), self.normal(case.target)
         is_right = answer == target
         reason = None if is_right else f"expected {target!r}"
-        return Score(self.name, float(is_right), answer=response.text.strip(), reason=reason)
+        # The normal form is what several samples can agree on.
+        return Score(self.name, float(is_right), answer=answer, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,12 +57,71 @@ def graded(spec, text="", target=None, inputs=None, **fields):
         ("xml_tag", "<answer> Paris </answer>", "paris", 1.0),
         ("xml_tag", "Paris", "paris", 0.0),
         ({"type": "length", "max": 2, "unit": "words"}, "one two three", None, 0.0),
+        ("json", '```json\n{"a": 1}\n```\nand\n```\nnot json\n```', None, 1.0),
+        ("json", 'Sure: {"a": [1, 2]} as asked.', None, 1.0),
+        ("json", '```json\n{"a": 1}', None, 1.0),
+        ("json", "{'a': 1}", None, 0.0),
+        ("json", '{"a": 1,}', None, 0.0),
+        ("json", "[" * 100_000, None, 0.0),
+        ({"type": "json", "schema": {"type": "object"}}, "[1]", None, 0.0),
+        ("json_equal", '{"a": [1, 2, 3]}', '{"a": [1, 2, 4]}', pytest.approx(2 / 3)),
+        ({"type": "json_equal", "partial": False}, '{"a": [1, 2]}', '{"a": [1, 3]}', 0.0),
+        ("json_equal", '{"b": 2, "a": 1}', '{"a": 1, "b": 2}', 1.0),
+        ("json_equal", '{"a": null}', "{}", 0.0),
+        ("json_equal", "{}", "not json", None),
+        ("json_equal", "[]", "[]", 1.0),
+        ("yaml", "a: !!python/object/apply:os.system ['id']", None, 0.0),
+        ("yaml", "just text", None, 0.0),
+        ("xml_tag", "<ANSWER type='x'>\nParis\n</ANSWER>", "paris", 1.0),
+        ("xml_tag", "<answer>Rome</answer> no: <answer>Paris</answer>", "Paris", 1.0),
+        ("xml_tag", "<answer>AT&amp;T</answer>", "AT&T", 1.0),
+        ("xml_tag", "<answer>Paris", "Paris", 0.0),
+        ("xml_tag", "<answer>" * 30_000, "Paris", 0.0),
+        ({"type": "xml_tag", "tag": "final", "compare": False}, "<final>x</final>", "y", 1.0),
     ],
 )
 def test_grades(spec, text, target, value):
     score = graded(spec, text, target)
     assert score.value == value
     assert value == 1.0 or score.reason
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"(a+)+$", "a" * 40 + "!"),
+        (r"(a|aa)+$", "a" * 60 + "!"),
+        (r"(.*)*x", "a" * 60),
+        (r"^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 60),
+        (r"(x+x+)+y", "x" * 60),
+        (r"^(\w+\s?)*$", "word " * 20 + "!!!"),
+        (r"^(a?){40}a{40}$", "a" * 39 + "b"),
+        (r"\s+$", " " * 60_000 + "x"),
+        (r"(.*?,){25}P", "1," * 60),
+        (r"^(.+)+@", "a" * 60),
+    ],
+)
+def test_famous_catastrophes_end(pattern, text):
+    score = graded({"type": "regex", "pattern": pattern, "timeout_s": 0.05}, text)
+    assert score.value in (0.0, None)
+    assert score.reason in ("no match", "the pattern took longer than 0.05 s")
+
+
+def test_a_pattern_that_has_cost_much_time_gets_less(monkeypatch):
+    monkeypatch.setattr("evalkit.scorers.pattern._PATIENCE_S", 0.04)
+    spec = {"type": "regex", "pattern": r"(?:a|a)*$", "timeout_s": 0.05}
+    scorer = build_scorer(ScorerSpec.model_validate(spec))
+    slow = [scorer.score(a_case(), a_response("a" * 60 + "b")).reason for _ in range(2)]
+    assert slow[1] == "the pattern took longer than 0.0005 s"
+    assert scorer.score(a_case(), a_response("aa")).value == 1.0
+
+
+def test_a_target_that_is_no_tool_call():
+    call = {"name": "add", "input": {"a": 1}}
+    assert graded("tool_call", "", "not json", tool_calls=(call,)).value is None
+    assert "the target is no" in graded("tool_call", "", '{"a": 1}', tool_calls=(call,)).reason
+    named = json.dumps({"name": "add", "arguments": {"a": 1}})
+    assert graded("tool_call", "", named, tool_calls=({"name": "sub"}, call)).value == 1.0
 
 
 def test_a_catastrophic_pattern_ends_in_a_null_score():
