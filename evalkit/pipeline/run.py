@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK
 from evalkit.events import Listener, RunStarted
 from evalkit.pipeline.caching import open_answers
 from evalkit.pipeline.judges import judge_endpoints, judge_names
@@ -20,7 +19,7 @@ from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.watch import Watch
-from evalkit.pipeline.wiring import endpoint_hosts, find_keys, resolve_endpoints
+from evalkit.pipeline.wiring import check_same_hosts, endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.plan.matrix import plan_variants, price_of
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer
@@ -73,7 +72,7 @@ def execute_run(
     suite = with_changes(stored_suite(folder), changes or {})
     manifest = folder.manifest()
     endpoints = resolve_endpoints(suite, env)
-    _check_same_hosts(manifest, endpoint_hosts(endpoints))
+    check_same_hosts(manifest.endpoints, endpoint_hosts(endpoints), "start a new run")
     keys = find_keys(endpoints, env)
     if judges:
         find_keys(judge_endpoints(suite, env), env)
@@ -141,21 +140,6 @@ def with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:
     if changes.get("max_cost_usd") is not None:
         budget = budget.model_copy(update={"max_cost_usd": changes["max_cost_usd"]})
     return suite.model_copy(update={"limits": limits, "budget": budget})
-
-
-def _check_same_hosts(manifest: Manifest, hosts: Mapping[str, str]) -> None:
-    """A run goes on where it began: another server's answers are another experiment."""
-    for name, before in manifest.endpoints.items():
-        now = hosts[name]
-        if _without_port(before) != _without_port(now):
-            raise UsageError(
-                f"this run asked {name} at {before}, but now it would be asked at {now}",
-                "Set ANTHROPIC_BASE_URL as it was, or start a new run.",
-            )
-
-
-def _without_port(host: str) -> str:
-    return re.sub(r":\d+$", "", host)
 
 
 def _running_scorer(suite: Suite) -> Scorer | None:

@@ -19,10 +19,10 @@ from evalkit.pipeline.remaining import count_totals
 from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.verdicts import read_question
-from evalkit.pipeline.wiring import endpoint_hosts, find_keys
+from evalkit.pipeline.wiring import check_same_hosts, endpoint_hosts, find_keys
 from evalkit.scorers.judge import Judge
 from evalkit.store.judges import Verdicts, key_digest
-from evalkit.store.manifest import Manifest
+from evalkit.store.manifest import MANIFEST, Manifest, write_manifest
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
@@ -75,6 +75,8 @@ class Sitting:
         self._store = store
         self._wanted: set[bytes] = set()
         self._to_repair = 0
+        is_there = (store.path / MANIFEST).exists()
+        self._hosts = dict(store.manifest().endpoints) if is_there else {}
 
     def run(self, stopped: Reason | None) -> Reason | None:
         """Ask what is missing, unless judging has ``stopped``; then only count. Why it ended."""
@@ -172,6 +174,7 @@ class Sitting:
             ledger=court.ledger,
             scorer=None if bench.judge.is_pairwise else _Grade(bench.judge),
         )
+        self._begin()
         run_id = court.folder.manifest().run_id
         with open_answers(court.suite.cache, court.endpoints, run_id, court.env) as cache:
             session = Session(
@@ -188,6 +191,14 @@ class Sitting:
         writer.seal()
         return stopped
 
+    def _begin(self) -> None:
+        """Note where the judge is asked; raises UsageError if it was asked elsewhere before."""
+        now = endpoint_hosts({seat.spec.name: seat.endpoint for seat in self._docket.bench.seats})
+        check_same_hosts(self._hosts, now, "name the judge's model anew")
+        self._hosts |= now
+        manifest = self._manifest(self.totals(), None)
+        write_manifest(self._store.path, replace(manifest, status="running"))
+
     def _manifest(self, totals: Mapping[str, Any], stopped: Reason | None) -> Manifest:
         """The store's own, so that it is a whole folder to whoever reads it alone."""
         run, bench = self._court.folder.manifest(), self._docket.bench
@@ -197,7 +208,7 @@ class Sitting:
             name=bench.name,
             suite={"judge": bench.spec.model_dump(mode="json")},
             digests={"judge": request_digest(bench.spec.model_dump(mode="json"))},
-            endpoints=endpoint_hosts({seat.spec.name: seat.endpoint for seat in bench.seats}),
+            endpoints=self._hosts,
             planned=totals["questions"],
             only=(),
             ended_at=now,

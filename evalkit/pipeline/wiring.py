@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,7 +16,7 @@ from evalkit.client.client import Client
 from evalkit.client.clock import SystemClock
 from evalkit.client.stack import open_client, open_gate
 from evalkit.client.throttled import Gate
-from evalkit.errors import ApiError, ConfigError, Problem
+from evalkit.errors import ApiError, ConfigError, Problem, UsageError
 from evalkit.executors.executor import Executor
 from evalkit.executors.local import LocalExecutor
 from evalkit.messages.request import check_base_url
@@ -93,6 +94,23 @@ def _host(base_url: str) -> str:
     parts = urlsplit(base_url)
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
     return f"{host}:{parts.port}" if parts.port else host
+
+
+def check_same_hosts(before: Mapping[str, str], now: Mapping[str, str], instead: str) -> None:
+    """Raise UsageError for a model that was asked at another host (its port may change).
+
+    Another server's answers are another experiment; ``instead`` is how to make that.
+    """
+    for name, host in before.items():
+        if name in now and _without_port(host) != _without_port(now[name]):
+            raise UsageError(
+                f"{name} was asked at {host} so far, but would now be asked at {now[name]}",
+                f"Set ANTHROPIC_BASE_URL as it was, or {instead}.",
+            )
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":\d+$", "", host)
 
 
 def check_local_model(endpoints: Mapping[str, Endpoint]) -> None:

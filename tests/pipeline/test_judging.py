@@ -282,3 +282,16 @@ def test_a_row_that_a_judges_template_does_not_fit_is_told_before_anything_is_as
     with pytest.raises(TemplateError, match="case 'c1', judge kind: .*'hint' is undefined"):
         start_run(suite, tmp_path / "runs", {"ANTHROPIC_API_KEY": "k"})
     assert not list((tmp_path / "runs").glob("*/*/manifest.json"))
+
+
+def test_a_judge_is_not_asked_half_here_and_half_there(make: Make, tmp_path: Path) -> None:
+    more = {"thinking": ["off"], "dataset": {"path": "rows.jsonl", "id": "id"}}
+    with scripted(lambda body: GOOD) as server:
+        run, _ = make(server, {"off": ["a"]}, {})
+        judge(run)
+        elsewhere = server.base_url.replace("127.0.0.1", "localhost")
+        with pytest.raises(UsageError, match="referee was asked at 127.0.0.1"):
+            judge(run, loaded(tmp_path, {"rubric": "Is it short?"}, elsewhere, **more))
+        assert run.manifest().status == "stopped"
+        judge(run, loaded(tmp_path, {"rubric": "Is it short?"}, server.base_url, **more))
+        assert run.manifest().status == "complete"
