@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.pipeline.start import CHECKED_CASES, PROBE_CASES, check_suite, target_for
+from evalkit.pipeline.start import CHECKED_CASES, PROBE_CASES, case_check, check_suite
 from evalkit.pipeline.wiring import resolve_endpoints
-from evalkit.plan.cases import CaseMaker
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
-from evalkit.plan.prompts import render_all
 from evalkit.plan.selection import Selection
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.load import LoadedSuite
@@ -41,17 +39,18 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
     suite = loaded.suite
     check_suite(loaded)
     variants = plan_variants(suite, resolve_endpoints(suite, env), only)
-    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
-    maker = CaseMaker(suite.dataset, target_for(suite))
+    check = case_check(loaded, variants)
     tags = TagCheck(loaded)
     first: list[Case] = []
     selection = Selection(read_rows(suite.dataset), suite.dataset)
     for case_id, row in selection.first(CHECKED_CASES):
-        case = maker.case(case_id, row)
+        case = check.case(case_id, row)
+        if case is None:
+            continue
         tags.note(case)
-        render_all(prompts.values(), case, row)
         if len(first) < PROBE_CASES:
             first.append(case)
+    check.settle()
     if selection.total <= CHECKED_CASES:
         tags.settle()
     return Preview(variants, selection.total, first, suite.samples)

@@ -6,8 +6,9 @@ import platform
 import re
 import secrets
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -31,11 +32,11 @@ from evalkit.pipeline.wiring import (
     resolve_endpoints,
 )
 from evalkit.plan.cases import CaseMaker, plan_cases
+from evalkit.plan.checking import CaseCheck
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.problems import plan_problems
-from evalkit.plan.prompts import render_all
 from evalkit.plan.selection import no_rows, select_rows
 from evalkit.scorers.registry import build_scorer, scorer_problems
 from evalkit.store.manifest import Manifest
@@ -202,20 +203,27 @@ def target_for(suite: Suite) -> str | None:
     return None
 
 
+def case_check(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> CaseCheck:
+    """What makes the cases of a suite, and renders its prompts and its judges' questions."""
+    suite = loaded.suite
+    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
+    renderers: list[Callable[[Case], object]] = [prompt.render for prompt in prompts.values()]
+    renderers += [partial(check_question, bench, variants[0]) for bench in build_benches(suite, {})]
+    return CaseCheck(CaseMaker(suite.dataset, target_for(suite)), renderers)
+
+
 def _checked(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
     """The cases, each once prompts and judges' questions render for it (the first thousands)."""
     dataset = loaded.suite.dataset
-    prompts = {planned.variant.prompt: planned.prompt for planned in variants}
-    benches = build_benches(loaded.suite, {})
-    maker, tags = CaseMaker(dataset, target_for(loaded.suite)), TagCheck(loaded)
+    check, tags = case_check(loaded, variants), TagCheck(loaded)
     for number, (case_id, row) in enumerate(select_rows(read_rows(dataset), dataset)):
-        case = maker.case(case_id, row)
-        tags.note(case)
-        if number < CHECKED_CASES:
-            render_all(prompts.values(), case, row)
-            for bench in benches:
-                check_question(bench, variants[0], case)
-        yield case
+        case = check.case(case_id, row, is_rendered=number < CHECKED_CASES)
+        if case is not None:
+            tags.note(case)
+            yield case
+        if number == CHECKED_CASES:
+            check.settle()
+    check.settle()
     tags.settle()
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DatasetError, TemplateError
 from evalkit.plan.images import image_block
-from evalkit.suite.row import Row
 from evalkit.suite.schema import PromptSpec, Suite
 from evalkit.templates import Template
 from evalkit.types import Case
@@ -142,15 +141,6 @@ class Prompt:
             options = {**self._options, "tools": [*tools, {**last, **mark}]}
             return Rendered(system, tuple(messages), options, True)
         return Rendered(system, tuple(messages), self._options, True)
-
-
-def render_all(prompts: Iterable[Prompt], case: Case, row: Row) -> None:
-    """Render every prompt for a case; raises what :meth:`Prompt.render` does, naming the row."""
-    try:
-        for prompt in prompts:
-            prompt.render(case)
-    except (TemplateError, DatasetError) as error:
-        raise type(error)(f"{row.where}: {error.message}", error.hint) from error
 
 
 def _options(spec: PromptSpec) -> dict[str, Any]:

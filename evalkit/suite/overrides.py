@@ -30,8 +30,9 @@ def _apply(data: dict[str, Any], override: str) -> Address:
             f"--set {override!r} is not path=value", "For example: --set dataset.limit=20"
         )
     try:
-        # A lone dash is standard input; YAML would take it for a list.
-        value = "-" if text.strip() == "-" else parse_value(text)
+        # A lone dash is standard input and braces are a template; YAML would take them otherwise.
+        is_text = text.strip() == "-" or text.lstrip().startswith(("{{", "{%"))
+        value = text.strip() if is_text else parse_value(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {override!r}: the value is not valid YAML") from None
     if isinstance(value, str) and (parts[-1] in ("path", "file") or parts == ["dataset"]):

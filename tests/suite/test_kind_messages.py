@@ -5,8 +5,10 @@ from bad_suites import DATASETS, ROWS, SOUND, SUITES
 
 from evalkit.errors import EvalkitError
 from evalkit.pipeline.preview import preview_suite
-from evalkit.pipeline.start import open_suite
+from evalkit.pipeline.start import open_suite, start_run
 from evalkit.suite.load import load_suite
+
+ENV = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
 
 
 def told(folder, lines) -> str:
@@ -141,3 +143,24 @@ def test_a_row_that_breaks_a_prompt_is_named(tmp_path):
         f"{tmp_path}/rows.jsonl:2: case 'b': prompts.plain.user, template line 1: 'question' is "
         "undefined; the row has id, answer"
     )
+
+
+def test_rows_at_fault_are_told_together_up_to_ten(tmp_path):
+    (tmp_path / "suite.yaml").write_text("\n".join(SOUND.values()))
+    bad = [f'{{"id": "{n}", "answer": "3"}}\n' for n in range(20)]
+    (tmp_path / "rows.jsonl").write_text(
+        ROWS + '{"id": "x", "question": "1 + 2?", "answer": null}\n' + bad[0]
+    )
+    with pytest.raises(EvalkitError) as caught:
+        preview_suite(load_suite(tmp_path / "suite.yaml", env={}), {})
+    told = caught.value.message.replace(str(tmp_path), "FOLDER").splitlines()
+    assert told == [
+        "FOLDER/rows.jsonl:2: the target is empty, and the scorer 'number' needs one",
+        "FOLDER/rows.jsonl:3: case '0': prompts.plain.user, template line 1: 'question' is "
+        "undefined; the row has id, answer",
+    ]
+    (tmp_path / "rows.jsonl").write_text(ROWS + "".join(bad))
+    with pytest.raises(EvalkitError) as caught:
+        start_run(load_suite(tmp_path / "suite.yaml", env={}), tmp_path / "runs", ENV)
+    assert len(caught.value.message.splitlines()) == 10
+    assert not list((tmp_path / "runs").rglob("manifest.json"))

@@ -131,11 +131,16 @@ def test_what_begins_with_x_holds_anchors(tmp_path):
 
 def test_short_forms_are_written_out_for_the_command_line(tmp_path):
     (tmp_path / "suite.yaml").write_text("dataset: d.csv\nprompts: '{{ q }}'\nmodels: m\n")
-    overrides = ["models.0.temperature=0.5", "prompts.prompt.system=Be brief.", "dataset.limit=3"]
+    overrides = [
+        "prompts.prompt={{ q }}?",
+        "models.0.temperature=0.5",
+        "prompts.prompt.system=Be brief.",
+        "dataset.limit=3",
+    ]
     suite = load_suite(tmp_path / "suite.yaml", overrides, env={}).suite
     assert (suite.models[0].model, suite.models[0].temperature) == ("m", 0.5)
     assert (suite.prompts["prompt"].user, suite.prompts["prompt"].system) == (
-        "{{ q }}",
+        "{{ q }}?",
         "Be brief.",
     )
     assert (suite.dataset.path, suite.dataset.limit) == (str(tmp_path / "d.csv"), 3)
