@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -13,6 +13,13 @@ from evalkit.types import Response
 Order = Literal["alone", "first", "second"]
 TOOL = "verdict"
 _MOST_LISTED = 21
+# What models call the fields and places that they were asked to name otherwise.
+_SCORE = ("score", "grade", "rating", "verdict", "result", "pass", "value")
+_BETTER = ("better", "winner", "verdict", "preferred", "choice", "result")
+_PLACES = {
+    **dict.fromkeys(("a", "1", "one"), "first"),
+    **dict.fromkeys(("b", "2", "two"), "second"),
+}
 _TIES = ("tie", "both", "neither", "equal", "draw", "same")
 
 
@@ -87,9 +94,10 @@ class Form:
     def _reading_rubric(self, said: Mapping[str, Any]) -> Reading:
         explanation = _explanation(said)
         if not self.criteria:
-            grade = self.scale.grade(field_named(said, "score"))
+            found = _first_named(said, _SCORE)
+            grade = self.scale.grade(found)
             if grade is None:
-                return Reading(None, problem=self._no_grade("score", field_named(said, "score")))
+                return Reading(None, problem=self._no_grade("score", found))
             return Reading(self.scale.share(grade), f"{grade:g}", explanation)
         scores = field_named(said, "scores")
         scores = scores if isinstance(scores, Mapping) else said
@@ -112,13 +120,14 @@ class Form:
         return f"its {name} is {str(found)[:40]!r}, which is not on the scale from {grades}"
 
     def _reading_pairwise(self, said: Mapping[str, Any]) -> Reading:
-        found = field_named(said, "better")
+        found = _first_named(said, _BETTER)
         if found is None:
             return Reading(None, problem="it does not say which answer is better")
         return self._preferred(str(found), _explanation(said))
 
     def _preferred(self, word: str, explanation: str | None) -> Reading:
-        plain = word.strip().lower().strip("\"'*. ")
+        plain = word.strip().lower().strip("\"'*. ").removeprefix("answer ")
+        plain = _PLACES.get(plain, plain)
         if plain in ("first", "second"):
             return Reading(1.0 if plain == "first" else 0.0, plain, explanation)
         if self.ties and plain in _TIES:
@@ -164,9 +173,14 @@ def _turned(reading: Reading, order: Order) -> Reading:
 
 
 def _explanation(said: Mapping[str, Any]) -> str | None:
-    names = ("explanation", "reasoning", "reason", "rationale", "justification")
-    found = next((value for name in names if (value := field_named(said, name))), None)
-    return None if found is None else str(found).strip()
+    found = _first_named(said, ("explanation", "reasoning", "reason", "rationale", "justification"))
+    return None if found is None else str(found).strip() or None
+
+
+def _first_named(said: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """The first of these fields that is there."""
+    found = (field_named(said, name) for name in names)
+    return next((value for value in found if value is not None), None)
 
 
 def _object(**properties: Any) -> dict[str, Any]:
