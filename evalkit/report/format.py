@@ -22,7 +22,8 @@ _HIDDEN = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 controls, all but tab and line feed
     "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # direction, separators, invisible
-    "\ud800-\udfff\ufff9-\ufffb"  # lone surrogates, interlinear annotation
+    "\u00ad\u180e"  # hyphens and vowel signs that show only at times
+    "\ud800-\udfff\ufff9-\ufffb\ufffe\uffff"  # lone surrogates, annotation, no characters
     "\U000e0000-\U000e007f"  # tag characters: invisible ASCII
     "]"
 )

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from evalkit.analysis.results import (
     OUTCOME_CLASSES,
     Analysis,
+    Comparison,
     OutcomeClass,
     VariantSummary,
 )
@@ -76,6 +77,7 @@ def render(report: Report) -> str:
                 for scorer in dict.fromkeys(one.scorer for one in analysis.comparisons)
             },
             confidence=_confidence(analysis),
+            shared_notes=_shared_notes(analysis),
             shown=_shown(analysis),
             tags=_tags(analysis),
             n_tags=len({score.tag for score in analysis.tags}),
@@ -125,7 +127,6 @@ class Shown:
     per_right: bool
     first_token: bool
     thinking: bool
-    notes: bool
     samples: bool
     elapsed: bool
     cost: bool
@@ -161,6 +162,7 @@ def environment() -> Environment:
         fmt=fmt,
         figures=figures,
         link=link,
+        own_notes=_own_notes,
         heat=lambda share: round(4 * share),
         outcomes=OUTCOMES,
         thinking_phrase=thinking_phrase,
@@ -189,6 +191,27 @@ def _source(environment: Environment, name: str) -> str:
 
 def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _shared_notes(analysis: Analysis) -> dict[str, list[str]]:
+    """What is noted of every comparison by a scorer, where there are several."""
+    by_scorer: dict[str, list[tuple[str, ...]]] = {}
+    for one in analysis.comparisons:
+        by_scorer.setdefault(one.scorer, []).append(one.notes)
+    return {
+        scorer: [note for note in told[0] if all(note in notes for notes in told[1:])]
+        if len(told) > 1
+        else []
+        for scorer, told in by_scorer.items()
+    }
+
+
+def _own_notes(one: Comparison, shared: Sequence[str]) -> str:
+    """What is noted of one comparison and not of all, and what would settle it."""
+    told = [note for note in one.notes if note not in shared]
+    if one.needs_cases:
+        told.append(f"needs about {fmt.roughly(one.needs_cases)} more cases")
+    return "; ".join(told)
 
 
 def _confidence(analysis: Analysis) -> str:
@@ -230,9 +253,6 @@ def _shown(analysis: Analysis) -> Shown:
         per_right=any(summary.cost_per_right_usd is not None for summary in leading),
         first_token=any(one.first_token_p50_s is not None for one in analysis.variants),
         thinking=any(one.thinking_tokens_mean is not None for one in analysis.variants),
-        notes=any(
-            one.notes or one.needs_cases or one.needs_samples for one in analysis.comparisons
-        ),
         samples=any(summary.samples for summary in leading),
         elapsed=any(one.elapsed_s is not None for one in analysis.comparisons),
         cost=any(one.cost_usd is not None for one in analysis.comparisons),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -102,3 +103,33 @@ def test_every_command_that_prints_results_has_format_json(typed) -> None:
         assert command is not None
         options = {opt for param in command.params for opt in param.opts}
         assert {"--json", "--format"} <= options, name
+
+
+HOSTILE = (
+    "</script><script>alert(1)</script> =cmd|' /C calc'!A0 \x1b[2J \x00 \u202egnp.exe @everyone "
+    "![x](https://evil.example) ``` | <!-- ]]> \ufffe"
+)
+
+
+def test_hostile_answers_are_text_in_every_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"text": HOSTILE, "thinking_text": HOSTILE, "model_answered": HOSTILE}
+    a_run(tmp_path / "runs", "20261123T120000Z-bb22", GRADES, rows=rows, question=HOSTILE)
+    monkeypatch.chdir(tmp_path)
+    formats = ("terminal", "html", "markdown", "json", "csv", "junit")
+    words = [word for name in formats for word in ("--format", name)]
+    done = CliRunner().invoke(cli, ["report", *words])
+    assert done.exit_code == 0, done.output
+    acting = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\ufffe]")
+    assert not acting.search(done.stdout)
+    assert "⟨U+202E⟩" in done.stdout
+    found = {path.suffix: path.read_text() for path in tmp_path.rglob("report.*")}
+    assert set(found) == {".html", ".md", ".json", ".csv", ".xml"}
+    for text in found.values():
+        assert not acting.search(text)
+    assert found[".html"].count("<script") == 2
+    assert found[".html"].count("</script>") == 2
+    ET.fromstring(found[".xml"])
+    outside = re.sub(r"(`+).*?\1", "", found[".md"])
+    assert "@everyone" not in outside and "![x]" not in outside and "<script" not in outside

@@ -60,13 +60,13 @@ function caseView(source, detail, now) {
   function prompts(one) {
     const side = Math.max(current.right, 0), key = meta.variants[Math.floor(side / K)].key;
     const box = make("div", { class: "prompts" });
+    const used = one.prompts.findIndex(([name]) => key.startsWith(`${name}/`));
     one.prompts.forEach(([name, turns], place) => {
-      const isUsed = one.prompts.length === 1 || key.startsWith(`${name}/`);
       const inside = turns.flatMap(([role, said]) => [
         make("p", { class: "role", text: role }),
         make("pre", { dir: "auto", tabindex: "0", text: source.text(said) }),
       ]);
-      box.append(make("details", { open: isUsed || (place === 0 && one.prompts.length === 1) ? "" : null },
+      box.append(make("details", { open: place === Math.max(used, 0) ? "" : null },
         make("summary", {}, "Prompt ", make("span", { class: "key", text: name }), " as sent"), ...inside));
     });
     return box;
