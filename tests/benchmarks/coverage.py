@@ -20,9 +20,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "stats"))
 from regimes import DIFFERENCES, LOPSIDED, MEANS, SHARES, TABLES, Regime
 
 from evalkit.stats import textbook
+from evalkit.stats.bootstrap import bca_interval
 from evalkit.stats.distributions import critical
 from evalkit.stats.estimates import Estimate, mean_estimate, wilson
+from evalkit.stats.labels import bounded_mean, corrected_mean
 from evalkit.stats.paired import difference_estimate, mcnemar_mid_p, pair, tango_interval
+from evalkit.stats.ratios import amount_estimate
 
 Interval = tuple[float, float]
 Z = critical(0.95, None)
@@ -151,6 +154,50 @@ def simulated(
         row(name, cells)
 
 
+def amounts(runs: int) -> None:
+    """Coverage of the mean of exponential amounts (skewed, as costs and times are)."""
+    sizes = (10, 20, 50)
+    header("mean of exponential amounts", sizes)
+    t, bca = [], []
+    for n in sizes:
+        rng = np.random.default_rng(14)
+        inside = np.zeros(2)
+        for run in range(runs):
+            values = rng.exponential(size=n)
+            one = amount_estimate(values)
+            low, high = bca_interval(values, _mean, seed=run, draws=1_999) or (9.0, 9.0)
+            inside += [one.low <= 1 <= one.high, low <= 1 <= high]  # type: ignore[operator]
+        for cells, share in zip((t, bca), inside / runs, strict=True):
+            cells.append(f"{100 * share:.1f}")
+    row("**Student's t (ours)**", t)
+    row("BCa bootstrap", bca)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values.mean(axis=-1))
+
+
+def labels(runs: int) -> None:
+    """Coverage of a judge's mean corrected by labels; it is right about 95 % of 0/1 cases."""
+    sizes = (10, 20, 50, 100)
+    for share in (0.7, 0.9):
+        header(f"corrected by labels, {share:.0%} pass; labels", sizes)
+        plain, ours = [], []
+        for n in sizes:
+            rng = np.random.default_rng(15)
+            inside = np.zeros(2)
+            for _ in range(runs):
+                human = (rng.random(10 * n) < share).astype(float)
+                judge = np.where(rng.random(10 * n) < 0.95, human, 1 - human)
+                found = corrected_mean(human[:n], judge[:n], judge[n:])
+                one, other = found.mean, bounded_mean(found)
+                inside += [one.low <= share <= one.high, other.low <= share <= other.high]  # type: ignore[operator]
+            for cells, covered in zip((plain, ours), inside / runs, strict=True):
+                cells.append(f"{100 * covered:.1f}")
+        row("PPI++ ± z SE", plain)
+        row("**Wilson on it, t (ours)**", ours)
+
+
 def main() -> None:
     """Print every table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -170,6 +217,10 @@ def main() -> None:
     header("paired differences, by independent units", sizes)
     simulated(DIFFERENCES, difference_estimate, runs)
     simulated({"lopsided: rare large losses": LOPSIDED}, difference_estimate, runs)
+    print()
+    amounts(runs // 4)
+    print()
+    labels(runs // 2)
 
 
 if __name__ == "__main__":
