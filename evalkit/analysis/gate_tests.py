@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from evalkit.analysis.evidence import MIN_UNITS
 from evalkit.analysis.verdicts import Bound
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.sequential import PRIOR_VARIANCE, Design, Gate, Level, Process
@@ -149,7 +150,7 @@ class GateTest:
     def is_settled(self) -> bool:
         """Whether more units would change nothing."""
         kept = self.passing is not None and self.passing.crossed_at is not None
-        return kept or self.is_failed
+        return (kept or self.is_failed) and self.seen >= MIN_UNITS
 
     @property
     def holds_run(self) -> bool:

@@ -26,6 +26,7 @@ _MISSING_TOO_MUCH = (
     " unscored), so nothing can be said of the rest"
 )
 _AT_MOST_UNITS = 1_000_000
+_NOTHING = 5e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +176,7 @@ def _is_proven(shift: Estimate, sign: int) -> bool:
 def _moved(shift: Estimate) -> str:
     if shift.value is None:
         return "nothing seen"
-    if shift.value == 0:
+    if abs(shift.value) < _NOTHING:
         return "seen: no difference"
     return f"seen: {in_points(abs(shift.value))} {'lower' if shift.value < 0 else 'higher'}"
 

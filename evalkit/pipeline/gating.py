@@ -224,7 +224,13 @@ def models_answered(trials: Trials) -> dict[str, set[str]]:
 
 
 def _usage(run: StoredRun, trials: Trials) -> Usage:
-    return Usage(run.manifest.planned, len(trials.variant), run.manifest.totals.get("cost_usd"))
+    manifest = run.manifest
+    costs = [
+        manifest.totals.get("cost_usd"),
+        *(j.get("cost_usd") for j in manifest.judges.values()),
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return Usage(manifest.planned, len(trials.variant), sum(known) if known else None)
 
 
 def _cause(baseline: Baseline, run: StoredRun, void: Collection[str]) -> str | None:

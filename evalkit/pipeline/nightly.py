@@ -170,7 +170,7 @@ def _told(watched: list[Watched], after: Nights) -> dict[str, Any]:
         "w": worst.after,
         "alarm": worst.alarm,
         "nights": after.count,
-        "rows": worst.tonight.cases,
+        "rows": after.nights[-1].cases,
         "is_alarm": any(one.is_alarm for one in watched),
         "drift_p": p,
         "is_drifting": p is not None and p < DRIFT,

@@ -19,6 +19,7 @@ from evalkit.errors import (
     ConfigError,
     EvalkitError,
     Problem,
+    UsageError,
 )
 from evalkit.events import Listener
 from evalkit.pipeline.bank_checks import void_because
@@ -54,7 +55,9 @@ from evalkit.store.jobs import read_job, write_job
 from evalkit.store.nights import read_nights, write_nights
 from evalkit.store.runs import RunFolder, list_runs
 from evalkit.suite.gate_schema import NightsSpec
+from evalkit.suite.judge_schema import JUDGE
 from evalkit.suite.load import LoadedSuite
+from evalkit.suite.schema import Suite
 
 _OPEN_FOR = timedelta(hours=12)
 
@@ -127,6 +130,7 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
         if finished is not None and "verdict" in finished[1]:
             return Done(finished[0], finished[1]["exit_code"], slot=slot, is_repeat=True)
         policy = gate_policy(loaded.suite)
+        _check_nights(loaded.suite)
         folder = _begun(job, loaded, earlier, slot, now()) or _start(job, loaded, slot, policy)
         previous = previous_verdict(earlier_jobs(job.runs, loaded.suite.name), folder)
         moved = _ask_canary(job, folder, listen)
@@ -174,6 +178,18 @@ def _start(job: Job, loaded: LoadedSuite, slot: str | None, policy: GatePolicy) 
     name = job.baseline.name if job.baseline else None
     write_job(folder.path, {"kind": REGRESS, "slot": slot, "baseline": name})
     return folder
+
+
+def _check_nights(suite: Suite) -> None:
+    """A night has a part of the answers, and judges are asked about all. Raises UsageError."""
+    judges = {spec.name for spec in suite.scorers if spec.type == JUDGE}
+    found = [rule.scorer for rule in suite.gate.rules if rule.scorer in judges]
+    if suite.gate.nights is not None and found:
+        raise UsageError(
+            f"gate.nights cannot go by what a judge says ({found[0]}): a night asks a part of the "
+            "cases, and judges are asked when all are in",
+            "Take nights out, or hold the job to another scorer.",
+        )
 
 
 def _check_not_void(job: Job, prepared: Prepared) -> None:

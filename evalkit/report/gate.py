@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from evalkit.analysis.changes import CaseChange, TagChange
@@ -22,6 +22,7 @@ WORDS: dict[RuleOutcome, str] = {
     "unmeasured": "could not measure",
 }
 FORMAT = 1
+_SHOWN_RULES = 12
 _SHOWN_CASES = 10
 _SHOWN_TAGS = 8
 _STATUS: dict[RuleOutcome, junit.Status] = {
@@ -51,12 +52,7 @@ def lines(report: GateReport) -> Iterator[str]:
         yield f"  void: {fmt.one_line(reason)}"
     for warning in report.warnings:
         yield f"  warning: {fmt.one_line(warning)}"
-    for one in report.result.rules:
-        yield f"  {WORDS[one.outcome]:<17} {_where(one)}: {one.why}"
-        if one.decides:
-            yield f"{'':20}to decide: {one.decides}"
-        if evidence := _evidence(one):
-            yield f"{'':20}{evidence}"
+    yield from _rule_lines(report.result.rules)
     yield from _changes(report)
     if report.cause and report.verdict == "regression":
         yield f"  cause: {fmt.one_line(report.cause)}"
@@ -65,6 +61,20 @@ def lines(report: GateReport) -> Iterator[str]:
         yield f"  stopped: {fmt.one_line(report.stopped_because)}"
     if report.night:
         yield f"  {night_words(report)}"
+
+
+def _rule_lines(rules: Sequence[RuleResult]) -> Iterator[str]:
+    """Every rule; of many, those that are not kept."""
+    open_ = [one for one in rules if one.outcome != "pass"]
+    shown = rules if len(rules) <= _SHOWN_RULES else open_
+    for one in shown:
+        yield f"  {WORDS[one.outcome]:<17} {_where(one)}: {one.why}"
+        if one.decides:
+            yield f"{'':20}to decide: {one.decides}"
+        if evidence := _evidence(one):
+            yield f"{'':20}{evidence}"
+    if len(shown) < len(rules):
+        yield f"  {fmt.count(len(rules) - len(shown), 'rule')} kept; gate.json has them all"
 
 
 def _where(one: RuleResult) -> str:

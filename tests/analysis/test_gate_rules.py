@@ -141,6 +141,14 @@ def test_too_few_cases_give_no_verdict():
     assert gate(["timeout"] * 9, bank_of([1.0] * 9), DROP).verdict == "unmeasured"
 
 
+def test_what_is_proven_by_fewer_than_ten_waits_for_ten():
+    rule = ScoreRule("number", max_drop=0.6)
+    (one,) = gate([1.0] * 40, bank_of([1.0] * 40), rule).rules
+    assert (one.outcome, one.seen) == ("pass", 10)
+    assert one.decided_at is not None
+    assert one.decided_at < 10
+
+
 def test_clusters_are_units():
     grades = [1.0] * 120 + [0.0] * 80
     clusters = [f"k{place // 4}" for place in range(200)]
