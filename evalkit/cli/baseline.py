@@ -317,12 +317,12 @@ def collect(
     from evalkit.cli.progress import watching
     from evalkit.cli.run import confirm
     from evalkit.pipeline.collecting import Collection, collect_bank
+    from evalkit.pipeline.start import open_suite
     from evalkit.store.baselines import baseline_path
-    from evalkit.suite.load import load_suite
 
     baseline_path(baselines, name)
     env = environment(env_file)
-    loaded = load_suite(suite, all_overrides(overrides, None, None, concurrency, max_cost_usd), env)
+    loaded = open_suite(suite, all_overrides(overrides, None, None, concurrency, max_cost_usd), env)
     plan = Collection(loaded, name, repeat, runs, env)
     if not yes:
         confirm(plan.expected_usd(), loaded.suite.budget.confirm_above_usd)

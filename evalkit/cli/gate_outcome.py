@@ -65,10 +65,10 @@ def show_plan(
     """What the gate of a suite can conclude, before any money is spent; 5 if it hardly can."""
     from evalkit.pipeline.gating import gate_policy
     from evalkit.pipeline.outlook import gate_outlook
+    from evalkit.pipeline.start import open_suite
     from evalkit.store.baselines import UnknownBaseline, read_baseline
-    from evalkit.suite.load import load_suite
 
-    loaded = load_suite(suite, (), env)
+    loaded = open_suite(suite, (), env)
     name = baseline or gate_policy(loaded.suite).baseline
     try:
         bank = read_baseline(baselines, name) if name else None

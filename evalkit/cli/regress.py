@@ -131,10 +131,10 @@ def command(
     from evalkit.cli.progress import watching
     from evalkit.pipeline.jobs import thin_out
     from evalkit.pipeline.regress import Job, run_job
-    from evalkit.suite.load import load_suite
+    from evalkit.pipeline.start import open_suite
 
     env = environment(env_file)
-    loaded = load_suite(
+    loaded = open_suite(
         suite_path(suite, config),
         all_overrides(overrides, limit, None, concurrency, max_cost_usd),
         env,

@@ -87,14 +87,14 @@ def command(
     from evalkit.cli.regress import schedule_of, seconds
     from evalkit.pipeline.scheduling import JobFile, render
     from evalkit.pipeline.slots import parse_cron
-    from evalkit.suite.load import load_suite
+    from evalkit.pipeline.start import open_suite
 
     schedule = schedule_of(every, cron)
     if schedule is None:
         raise UsageError("no schedule was given", "--every 1d, or --cron '0 6 * * *'.")
     env = environment(env_file)
     path = suite_path(suite, config)
-    loaded = load_suite(path, (), env).suite
+    loaded = open_suite(path, (), env).suite
     timeout_s = seconds(timeout) if timeout else loaded.gate.timeout_s or _TIMEOUT_S
     job = JobFile(
         name=loaded.name,

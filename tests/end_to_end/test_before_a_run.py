@@ -62,6 +62,15 @@ def test_an_estimate_has_the_endpoint_count_and_offline_has_not(shell, server, s
     assert "counted by the endpoint (12 prompts of each model)" in shell("estimate", sweep).out
 
 
+def test_a_dear_run_asks_first_and_leaves_nothing_behind(shell, server, sweep):
+    done = shell("run", sweep)
+    assert done.code == 2
+    assert "1,200 requests, about $" in done.err
+    assert "was not agreed to" in done.err
+    assert server.requests() == []
+    assert not list(shell.folder.rglob("manifest.json"))
+
+
 def test_rows_may_come_from_standard_input(shell, sweep):
     import subprocess
     import sys
