@@ -243,7 +243,9 @@ def _failure(path: Path, error: Exception) -> StoreError:
     damages = ("malformed", "not a database", "corrupt", "too large", "unsupported", "decode")
     if any(word in text.lower() for word in damages):
         return _damaged(path, text)
-    return StoreError(f"{path}: {text}", "Check that the disk is there, writable and has space left; then resume.")
+    return StoreError(
+        f"{path}: {text}", "Check that the disk is there, writable and has space left; then resume."
+    )
 
 
 def _damaged(path: Path, how: str) -> StoreError:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from end_to_end_shell import DATASET, KEY, SUITE, Shell
 from servers import RunningServer, simulated_server
 
+from evalkit.store import writer
 from evalkit.store.runs import RunFolder, list_runs
 
 CONCURRENCY = 4
@@ -25,7 +27,7 @@ PATIENCE_S = 600
 
 # Functions whose lines are places to die at, by what a run does meanwhile.
 STARTING = ("create_run", "RunLock.__init__", "RunWriter._sweep", "Journal.__init__")
-GOING_ON = ("RunWriter._remove_sealed_twice", "RunFolder.finished", "read_journal", "_Session.run")
+GOING_ON = ("RunWriter._remove_sealed_twice", "RunFolder.finished", "read_journal", "Session.run")
 SEALING = ("part", "RunWriter._seal_part", "write_atomically", "Journal.forget", "Journal._write")
 ENDING = ("RunWriter.close", "RunWriter.finish", "write_manifest", "write_atomically", "_finished")
 OUTSIDE = "outside"  # killed by another process
@@ -185,6 +187,23 @@ def kill_many_times(folder: Path, n_cases: int, n_kills: int, seed: int) -> Watc
         assert watched.kills >= n_kills
         watched.check_the_end()
     return watched
+
+
+def test_the_places_to_die_at_are_functions_of_today():
+    files = Path(writer.__file__).parents[1].rglob("*.py")
+    names = {
+        code.co_qualname
+        for file in files
+        for code in functions_in(compile(file.read_text(), file, "exec"))
+    }
+    assert {*STARTING, *GOING_ON, *SEALING, *ENDING} - {"part"} <= names
+
+
+def functions_in(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from functions_in(inner)
 
 
 def test_killed_at_random_moments_nothing_is_lost_or_asked_again(tmp_path):
