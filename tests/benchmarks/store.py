@@ -192,11 +192,11 @@ def resume(folder: Path, trials: int) -> dict[str, object]:
     parts = run.parts()
     hidden = parts[-1].with_suffix(".hidden")
     parts[-1].rename(hidden)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     writer = RunWriter(run)
     done = run.finished([item.variant.key for item in variants], 1)
     first = next(remaining_trials(run, variants, 1, done))
-    search_s = time.perf_counter() - start
+    search_s, search_cpu_s = time.perf_counter() - start, time.process_time() - cpu
     start = time.perf_counter()
     totals = count_totals(run, trials)
     totals_s = time.perf_counter() - start
@@ -207,6 +207,7 @@ def resume(folder: Path, trials: int) -> dict[str, object]:
         "missing": int(done.size - done.sum()),
         "first_missing": first.case_id,
         "search_s": round(search_s, 2),
+        "search_cpu_s": round(search_cpu_s, 2),
         "totals_s": round(totals_s, 2),
         "stored": totals["ok"],
         "peak_rss_mb": round(peak_mb(), 1),
