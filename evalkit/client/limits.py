@@ -17,7 +17,7 @@ from typing import Any
 from evalkit.client.buckets import Bucket, Charge
 from evalkit.client.concurrency import Concurrency, Slowness
 from evalkit.client.pace import Pace
-from evalkit.messages.headers import NO_LIMITS, RateLimits
+from evalkit.messages.headers import NO_LIMITS, RateLimit, RateLimits
 from evalkit.policies import Retries
 
 BURST_S = 0.5
@@ -46,7 +46,7 @@ class Limiter:
         self._open_at_s = -math.inf
         self._pause_s = 0.0
         self._overloads = 0.0
-        self._is_told = False
+        self._told = NO_LIMITS
         self._slowness = Slowness()
         self._pace = Pace()
         self._requests = Bucket(
@@ -115,7 +115,7 @@ class Limiter:
 
     def observe(self, limits: RateLimits, now_s: float) -> None:
         """What the headers of an answer say."""
-        self._is_told = limits != NO_LIMITS
+        self._told = limits
         self._requests.observe(limits.requests, now_s)
         self._input.observe(limits.input, now_s)
         self._output.observe(limits.output, now_s)
@@ -159,18 +159,18 @@ class Limiter:
     def _is_explained(self, charge: Charge, now_s: float) -> bool:
         """Whether a limit that is known has nothing left, so that keeping to it will do.
 
-        A server that tells its limits has told what is left with the refusal.
+        By our own count, or by the server's, told with the refusal. One that refuses though it
+        says that enough is left has limits that it does not tell.
         """
-        if self._is_told:
-            return True
         both = charge.input_tokens + charge.output_tokens
+        told = self._told
         return any(
-            bucket.wait_s(amount, now_s) > 0
-            for bucket, amount in (
-                (self._requests, 1.0),
-                (self._input, charge.input_tokens),
-                (self._output, charge.output_tokens),
-                (self._tokens, both),
+            bucket.wait_s(amount, now_s) > 0 or _lacks(said, amount + slack)
+            for bucket, said, amount, slack in (
+                (self._requests, told.requests, 1.0, 0.0),
+                (self._input, told.input, charge.input_tokens, _ROUNDING_TOKENS),
+                (self._output, told.output, charge.output_tokens, _ROUNDING_TOKENS),
+                (self._tokens, told.tokens, both, _ROUNDING_TOKENS),
             )
         )
 
@@ -194,6 +194,11 @@ class Limiter:
                 if bucket.is_known
             },
         }
+
+
+def _lacks(told: RateLimit | None, amount: float) -> bool:
+    """Whether a server says that less than an amount is left."""
+    return told is not None and told.remaining is not None and told.remaining < amount
 
 
 def _tokens(per_minute: int | None) -> Bucket:

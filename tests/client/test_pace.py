@@ -100,6 +100,21 @@ def test_a_rate_nobody_tells_is_found_out(told_as, concurrency):
 
 
 @pytest.mark.parametrize("told_as", ["none", "seconds"])
+def test_a_server_that_refuses_before_its_own_limit_is_met_slower(told_as):
+    """A gateway before the API: it has a limit, and passes on what the API tells of its own."""
+
+    class Gateway(LimitedApi):
+        def headers(self, now_s):
+            name = "anthropic-ratelimit-requests-"
+            return {f"{name}limit": "60000", f"{name}remaining": "59000"}
+
+    paced = pace(Gateway(3000, told_as=told_as), trials(REQUESTS))
+    all_answered(paced, REQUESTS)
+    assert paced.span_s <= 1.2 * IDEAL_S
+    assert paced.refused_share <= 0.06
+
+
+@pytest.mark.parametrize("told_as", ["none", "seconds"])
 @pytest.mark.parametrize("concurrency", [100, None])
 def test_more_at_once_than_a_server_takes(told_as, concurrency):
     api = LimitedApi(at_once=20, tells=False, told_as=told_as)
