@@ -77,27 +77,37 @@ function caseView(source, detail, now) {
     return grade && grade[2] !== null ? grade[2] : "";
   }
 
+  // A button for each answer; the samples of a variant stand together behind its name.
   function chips(answers) {
     const { index } = now();
     const box = make("div", { class: "chips", role: "group", "aria-label": "Choose the answer on the right" });
-    for (let slot = 0; slot < S; slot += 1) {
-      const answer = answers.get(slot);
-      if (!answer && index?.outcome[current.at * S + slot] === NO_OUTCOME) continue;
-      const code = index ? index.outcome[current.at * S + slot] : NO_OUTCOME;
-      const said = code === NO_OUTCOME ? "" : meta.outcomes[code][2];
-      const button = make("button", { type: "button", "aria-pressed": String(slot === current.right) },
-        cell(meta, code), make("span", { class: "key", text: slotName(slot) }), make("span", { class: "sr", text: `, ${said}` }));
-      const extracted = readOut(answer);
-      if (extracted) button.append(make("span", { class: "of", text: extracted.slice(0, 24) }));
-      button.addEventListener("click", () => {
-        if (slot === current.left) return;
-        current.right = slot;
-        render();
-        detail.querySelector('button[aria-pressed="true"]')?.focus();
-      });
-      box.append(button);
+    for (let v = 0; v < V; v += 1) {
+      const slots = Array.from({ length: K }, (_, k) => v * K + k)
+        .filter((slot) => answers.has(slot) || (index && index.outcome[current.at * S + slot] !== NO_OUTCOME));
+      const buttons = slots.map((slot) => chip(slot, answers.get(slot)));
+      if (K === 1) box.append(...buttons);
+      else if (slots.length) {
+        box.append(make("span", { class: "samples" }, ...buttons, make("span", { class: "key", text: meta.variants[v].name })));
+      }
     }
     return box;
+  }
+
+  function chip(slot, answer) {
+    const { index } = now();
+    const code = index ? index.outcome[current.at * S + slot] : NO_OUTCOME;
+    const said = code === NO_OUTCOME ? "" : meta.outcomes[code][2];
+    const button = make("button", { type: "button", "aria-pressed": String(slot === current.right) }, cell(meta, code),
+      make("span", { class: K === 1 ? "key" : "sr", text: slotName(slot) }), make("span", { class: "sr", text: `, ${said}` }));
+    const extracted = K === 1 ? readOut(answer) : "";
+    if (extracted) button.append(make("span", { class: "of", text: extracted.slice(0, 24) }));
+    button.addEventListener("click", () => {
+      if (slot === current.left) return;
+      current.right = slot;
+      render();
+      detail.querySelector('button[aria-pressed="true"]')?.focus();
+    });
+    return button;
   }
 
   function columns(sides, answers) {
