@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound
+from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateRuntimeError, Undefined
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_center, do_format, do_indent
 from jinja2.runtime import Context
@@ -43,9 +43,20 @@ def truncate_tokens(text: object, tokens: int, end: str = "…") -> str:
     return f"{words if space else cut}{end}"
 
 
-def _nothing_for_null(value: Any) -> Any:
-    """A missing value leaves its place empty; as the word None it would become part of a prompt."""
-    return "" if value is None else value
+def _as_shown(value: Any) -> Any:
+    """What a template shows of a value.
+
+    A missing one leaves its place empty; as the word None it would become part of a prompt, as a
+    method would by its address.
+    """
+    if value is None:
+        return ""
+    if callable(value) and not isinstance(value, Undefined):
+        name = getattr(value, "__name__", "this")
+        raise TemplateRuntimeError(
+            f"'{name}' is a method here: call it, or write ['{name}'] for a key of that name"
+        )
+    return value
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +118,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(
             undefined=StrictUndefined,
             autoescape=False,
-            finalize=_nothing_for_null,
+            finalize=_as_shown,
             loader=Library(texts),
             # A tag on a line of its own leaves no empty line in the prompt.
             trim_blocks=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from jinja2 import (
@@ -24,6 +24,8 @@ from jinja2 import TemplateError as JinjaError
 from evalkit.errors import TemplateError
 from evalkit.jinja import PromptEnvironment
 
+# The whole row, for templates and expressions that name it.
+ROW = "row"
 _RENDERING = (
     JinjaError,
     ArithmeticError,
@@ -78,7 +80,7 @@ class Template:
         there is.
         """
         try:
-            return self._compiled.render(values)
+            return self._compiled.render(with_row(values, self.variables))
         except UndefinedError as error:
             raise TemplateError(
                 f"{self._place(error)}: {error.message}; the row has {_names(values)}",
@@ -128,7 +130,7 @@ class Expression:
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of a row; raises TemplateError where it cannot be said."""
         try:
-            return bool(self._compiled(values))
+            return bool(self._compiled(with_row(values, self.variables)))
         except UndefinedError as error:
             raise TemplateError(
                 f"{self.where}: {error.message}; the row has {_names(values)}",
@@ -202,7 +204,12 @@ def _included(
 
 def unknown_variables(template: Template | Expression, columns: frozenset[str]) -> list[str]:
     """Variables a template uses that no row has, in order."""
-    return sorted(template.variables - columns)
+    return sorted(template.variables - columns - {ROW})
+
+
+def with_row(values: Mapping[str, Any], used: Set[str]) -> Mapping[str, Any]:
+    """The values, and all of them as ``row`` where that is used: for columns with odd names."""
+    return {ROW: values, **values} if ROW in used else values
 
 
 def attributes_of(template: Template, variable: str) -> frozenset[str]:

@@ -127,3 +127,19 @@ def test_what_prompts_need_of_arithmetic_works():
     assert (
         Template("{{ 'a' | center(5) }}|{{ [1, 2] * 2 }}", "p").render({}) == "  a  |[1, 2, 1, 2]"
     )
+
+
+def test_the_whole_row_is_there_for_columns_with_odd_names():
+    values = {"unit price": 3, "n": 2}
+    template = Template("{{ row['unit price'] * n }} {{ row | json }}", "p")
+    assert template.render(values) == '6 {"unit price": 3, "n": 2}'
+    assert unknown_variables(template, frozenset(values)) == []
+    assert Template("{{ row }}", "p").render({"row": "mine"}) == "mine"
+    assert Expression("row['unit price'] > 2", "dataset.filter").holds(values)
+
+
+def test_null_is_empty_and_a_method_is_no_value():
+    assert Template("[{{ a }}]", "p").render({"a": None}) == "[]"
+    with pytest.raises(TemplateError, match=r"'items' is a method here"):
+        Template("{{ a.items }}", "p").render({"a": {"items": 1}})
+    assert Template("{{ a['items'] }}", "p").render({"a": {"items": 1}}) == "1"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.errors import Problem, TemplateError
 from evalkit.messages.capabilities import Capabilities, check_thinking
@@ -13,7 +14,7 @@ from evalkit.plan.matrix import capabilities_of, price_of, sampling_of
 from evalkit.plan.prompts import Prompt
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.rows_schema import DatasetSpec
-from evalkit.suite.schema import LOCAL
+from evalkit.suite.schema import LOCAL, PromptSpec
 from evalkit.suite.source import Address
 from evalkit.templates import Expression, Template, unknown_variables
 
@@ -90,7 +91,9 @@ def _template_faults(loaded: LoadedSuite, columns: frozenset[str] | None) -> Ite
         try:
             prompt = Prompt(name, spec, loaded.suite)
         except TemplateError as error:
-            yield ("prompts", name), error.message.removeprefix(f"prompts.{name}.")
+            odd = _odd_column(_sources(spec), columns or frozenset())
+            told = error.message.removeprefix(f"prompts.{name}.")
+            yield ("prompts", name), f"{told}; {odd}" if odd else told
             continue
         if columns is not None:
             yield from ((("prompts", name), told) for told in _prompt_faults(prompt, columns))
@@ -103,6 +106,10 @@ def _prompt_faults(prompt: Prompt, columns: frozenset[str]) -> Iterator[str]:
     """Columns that a prompt names and no row has, and columns that it names without being heard."""
     known = columns | prompt.provided
     unknown = {name for item in prompt.templates for name in unknown_variables(item, known)}
+    odd = _odd_column([item.source for item in prompt.templates], columns) if unknown else None
+    if odd is not None:
+        yield odd
+        return
     for variable in sorted(unknown | (prompt.columns - columns)):
         told = f"the prompt uses '{variable}', which no row has"
         yield f"{told}; {_there(variable, columns)}"
@@ -110,6 +117,20 @@ def _prompt_faults(prompt: Prompt, columns: frozenset[str]) -> Iterator[str]:
         for column in sorted(columns):
             if any(f"{{{column}}}" in item.source for item in prompt.templates):
                 yield f"{{{column}}} is plain text; the column is {{{{ {column} }}}}"
+
+
+def _sources(spec: PromptSpec) -> list[str]:
+    turns = [turn.content for turn in spec.messages]
+    return [text for text in (spec.system, spec.user, *turns) if text is not None]
+
+
+def _odd_column(sources: Sequence[str], columns: frozenset[str]) -> str | None:
+    """How to name a column that is used and whose name is none that a template could have."""
+    for column in sorted(columns):
+        pattern = r"\{[{%][^}]*" + re.escape(column)
+        if not column.isidentifier() and any(re.search(pattern, text) for text in sources):
+            return f"the column '{column}' is written {{{{ row['{column}'] }}}}"
+    return None
 
 
 def _there(name: str, columns: frozenset[str]) -> str:

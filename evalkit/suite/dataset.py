@@ -111,6 +111,9 @@ def _read_parquet(source: Source) -> Iterator[Row]:
                     yield Row(source.shown, number, mapping(value, where), is_line=False)
     except pa.ArrowInvalid as error:
         raise DatasetError(f"{source.shown}: not a Parquet file: {error}") from error
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        # What arrow does not read, or Python has no value for, such as the year 10000.
+        raise DatasetError(f"{source.shown}: cannot be read: {error}") from error
     except OSError as error:
         raise DatasetError(f"{source.shown}: cannot be read: {error.strerror or error}") from error
 

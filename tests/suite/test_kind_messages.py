@@ -164,3 +164,16 @@ def test_rows_at_fault_are_told_together_up_to_ten(tmp_path):
         start_run(load_suite(tmp_path / "suite.yaml", env={}), tmp_path / "runs", ENV)
     assert len(caught.value.message.splitlines()) == 10
     assert not list((tmp_path / "runs").rglob("manifest.json"))
+
+
+@pytest.mark.parametrize("written", ["{{ unit price }}", "{{ unit-price }}"])
+def test_a_column_with_an_odd_name_is_told_how_to_write(tmp_path, written):
+    column = written.strip("{ }")
+    (tmp_path / "rows.jsonl").write_text(f'{{"id": "a", "answer": "2", "{column}": 3}}\n')
+    (tmp_path / "suite.yaml").write_text(
+        "\n".join({**SOUND, "prompts": f"prompts: '{written}'"}.values())
+    )
+    with pytest.raises(EvalkitError) as caught:
+        preview_suite(load_suite(tmp_path / "suite.yaml", env={}), {})
+    (told,) = caught.value.message.splitlines()
+    assert told.endswith(f"the column '{column}' is written {{{{ row['{column}'] }}}}")
