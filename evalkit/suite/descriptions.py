@@ -94,7 +94,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "timeout_s": "Seconds after which the regression job stops.",
         "keep": "How many runs of the job are kept.",
         "nights": "Evidence over several nights on a part of the rows each.",
-        "canary": "Cases asked as they were banked where the suite has changed, to tell drift apart.",
+        "canary": "Cases asked as banked where the suite has changed, to tell drift apart.",
         "notify": "Where the verdict is told: the variable that holds a webhook's address.",
     },
     "IncludeSpec": {
