@@ -303,6 +303,22 @@ async def test_a_name_that_nobody_has():
     error = await refused("http://no-such-host.invalid")
     assert error.kind == "connection"
     assert error.message.startswith("cannot connect to no-such-host.invalid:80: ")
+    assert not error.may_cost
+
+
+async def test_only_what_reached_the_server_may_be_charged():
+    async def hang_up(reader, writer):
+        await reader.read(100)
+        writer.close()
+
+    assert not (await refused("http://127.0.0.1:9")).may_cost
+    async with raw_server(hang_up) as server:
+        assert (await refused(server.base_url)).may_cost
+    async with raw_server(lambda reader, writer: reader.read()) as server:
+        silent = await refused(server.base_url, QUICK)
+        assert (silent.kind, silent.may_cost) == ("timeout", True)
+        unspoken = await refused(server.base_url.replace("http", "https"), QUICK)
+        assert (unspoken.kind, unspoken.may_cost) == ("timeout", False)
 
 
 # Many requests

@@ -43,7 +43,7 @@ def test_interrupted_once_it_finishes_what_is_in_flight(slow, slow_server, numbe
     process = slow.start("run", slow.suite(), "-y", "-j", "4", "--progress", "plain")
     wait_for_answers(slow_server, 8)
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     summary = slow_server.summary()
     assert summary["aborted"] == 0
@@ -62,7 +62,7 @@ def test_interrupted_twice_it_stops_at_once_and_keeps_what_came(slow, slow_serve
     process.send_signal(signal.SIGINT)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 130
     rest = slow("resume", "--json")
     assert rest.json["trials"]["ok"] == 60
@@ -76,7 +76,7 @@ def test_killed_it_repeats_at_most_what_was_in_flight(slow, slow_server):
     for _ in range(3):
         wait_for_answers(slow_server, slow_server.summary()["answered"] + chance.randint(3, 9))
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         process = slow.start("resume", "-j", "4")
     process.communicate(timeout=60)
     assert process.returncode == 0
@@ -94,7 +94,7 @@ def test_a_second_writer_is_told_who_holds_the_run(slow, slow_server):
     assert second.code == 2
     assert f"being written by process {process.pid}" in second.err
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
 
 
 def test_a_refused_key_stops_the_run_and_says_what_to_do(shell, server):
@@ -223,7 +223,7 @@ def test_a_run_is_not_continued_at_another_server(slow, slow_server):
     process = slow.start("run", slow.suite(), "-y", "-j", "2")
     wait_for_answers(slow_server, 2)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     done = slow("resume", ANTHROPIC_BASE_URL="http://gateway.example")
     assert done.code == 2
     assert "now it would be asked at gateway.example" in done.err
