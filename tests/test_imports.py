@@ -37,7 +37,7 @@ main()
 """
 
 
-def loaded_by(folder, *args: str) -> set[str]:
+def loaded_by(folder, *args: str, code: int = 0) -> set[str]:
     """The heavy modules that a command has loaded by its end."""
     program = f"HEAVY = {sorted(HEAVY)}\n{TELL}"
     done = subprocess.run(
@@ -49,7 +49,7 @@ def loaded_by(folder, *args: str) -> set[str]:
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -60,6 +60,11 @@ def test_help_loads_nothing_heavy(tmp_path, args):
 
 def test_listing_runs_loads_the_store_alone(tmp_path):
     assert loaded_by(tmp_path, "list") <= {"numpy", "pyarrow"}
+
+
+def test_a_suite_that_is_not_there_is_told_of_before_a_report_is_thought_of(tmp_path):
+    loaded = loaded_by(tmp_path, "run", "no-such-suite.yaml", code=2)
+    assert not loaded & {"datasets", "jsonschema", "pandas", "polars", "rich", "scipy", "sympy"}
 
 
 def test_a_users_code_gets_its_pandas_and_nobody_else_does():

@@ -47,6 +47,12 @@ def logging(path: str, *, with_prompts: bool) -> Iterator[Listener]:
         log.close()
 
 
+def check_log(path: str | None) -> None:
+    """Raise UsageError if a log cannot be written there; before anything is begun."""
+    if path is not None:
+        _Log(path).close()
+
+
 class _Log:
     """JSON lines appended to a file. A disk that refuses ends the log, not the run."""
 

@@ -75,11 +75,13 @@ def command(
     \b
     Example: evalkit resume latest --retry-failed
     """
+    from evalkit.cli.logfile import check_log
     from evalkit.cli.outcome import finish
     from evalkit.cli.progress import watching
     from evalkit.pipeline.run import execute_run
     from evalkit.store.runs import find_run
 
+    check_log(log_file)
     folder, env = find_run(run, runs), environment(env_file)
     if extend and config is None:
         raise UsageError("--extend wants to know by what", "Name the suite file with -c.")

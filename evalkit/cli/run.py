@@ -111,7 +111,7 @@ def command(
     Example: evalkit run configs/quickstart.yaml --limit 10
     """
     from evalkit.cli.estimate import show_estimate
-    from evalkit.cli.outcome import finish
+    from evalkit.cli.logfile import check_log
     from evalkit.cli.progress import watching
     from evalkit.pipeline.estimate import estimate_suite
     from evalkit.pipeline.run import execute_run
@@ -130,6 +130,10 @@ def command(
     if dry_run:
         show_estimate(estimate_suite(loaded, env, only), as_json=as_json)
         return 0
+    check_log(log_file)
+    # What a report takes is loaded once it is clear that there will be one.
+    from evalkit.cli.outcome import finish
+
     if resume is None and not extend:
         resume = offer_to_resume(loaded, runs, env, only)
     if resume or extend:
