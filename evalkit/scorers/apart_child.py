@@ -56,7 +56,9 @@ def _found(origin: Origin) -> Scorer:
     if origin.kind == "plugin":
         return scorer_from_plugin(origin.place, origin.name, options)
     module, _, kind = origin.place.partition(":")
-    scorer: Scorer = getattr(importlib.import_module(module), kind)(name=origin.name, **options)
+    own = getattr(importlib.import_module(module), kind)(name=origin.name, **options)
+    own.prepare()
+    scorer: Scorer = own
     return scorer
 
 

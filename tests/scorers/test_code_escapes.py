@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from evalkit.scorers.sandbox.sandbox import Bounds, find_isolation, run_python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="fences are Linux's")
 
-BOUNDS = Bounds(timeout_s=1.0, memory_mb=300, processes=24, files_mb=8, output_kb=256)
+BOUNDS = Bounds(timeout_s=15.0, memory_mb=300, processes=24, files_mb=8, output_kb=256)
 LATE = "took longer than 1 s"
 DAEMON = """
 import os, time
@@ -109,7 +110,7 @@ def system_python():
     return next((path for path in ("/usr/bin/python3",) if os.access(path, os.X_OK)), None)
 
 
-LEVELS = ["full", "limits"]
+LEVELS = ["full", pytest.param("limits", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=LEVELS)
@@ -132,7 +133,7 @@ def run(request, folder, token):
 @pytest.mark.parametrize("name", TRIES)
 def test_ends_with_a_reason_and_leaves_nothing(name, run, folder, token):
     source, reason = TRIES[name]
-    ending = run(source)
+    ending = run(source, replace(BOUNDS, timeout_s=1.0) if reason == LATE else BOUNDS)
     assert ending.trouble is None
     assert how(ending) == reason
     assert alive(token) == []
@@ -216,7 +217,7 @@ def test_fences_need_no_rights(folder):
     shutil.copytree(home / "scorers/sandbox", folder / "evalkit/scorers/sandbox")
     program = (
         "import json\nfrom evalkit.scorers.sandbox.sandbox import *\n"
-        "bounds = Bounds(timeout_s=1, processes=8)\n"
+        "bounds = Bounds(timeout_s=15, processes=8)\n"
         "ends = [run_python(source, '', bounds, isolation='full') for source in ["
         "'import os; os.write(3, str(os.listdir(\"/\")).encode())',"
         "'import os\\nwhile True:\\n  try: os.fork()\\n  except OSError: pass',"

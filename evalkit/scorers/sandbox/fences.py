@@ -155,10 +155,14 @@ def become(uid: int) -> None:
 
 
 def limit(what: int, most: int) -> None:
-    """Lower a resource limit, soft and hard; never raises one."""
+    """Lower a resource limit, soft and hard; never raises one. Not every system has every limit."""
     _, hard = resource.getrlimit(what)
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (most, most))
+    try:
+        resource.setrlimit(what, (most, most))
+    except (OSError, ValueError):
+        if is_linux():
+            raise
 
 
 def count_tasks(uid: int) -> int:
