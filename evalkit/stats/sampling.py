@@ -45,8 +45,8 @@ def _all_from(n: FloatArray, group: FloatArray, k: int) -> FloatArray:
     return share
 
 
-_AT_ONCE = 400
-"""So many cases are reckoned together."""
+_CELLS = 4_000_000
+"""So many numbers are held for the cases that are reckoned together."""
 
 
 def majority_at_k(counts: Sequence[int], k: int, abstained: int = 0) -> tuple[float, ...]:
@@ -74,8 +74,9 @@ def majority_shares(counts: IntArray, abstained: IntArray, k: int) -> FloatArray
     first = counts[is_whole] == most
     shares[is_whole] = first / np.maximum(first.sum(axis=1, keepdims=True), 1)
     rest = np.flatnonzero(~is_whole)
-    for start in range(0, len(rest), _AT_ONCE):
-        part = rest[start : start + _AT_ONCE]
+    at_once = max(1, _CELLS // ((k // 2 + 1) * (k + 1) * (counts.shape[1] + 1)))
+    for start in range(0, len(rest), at_once):
+        part = rest[start : start + at_once]
         shares[part] = _shares_by_counting(counts[part], abstained[part], k)
     return shares
 
