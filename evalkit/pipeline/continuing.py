@@ -14,6 +14,7 @@ from evalkit.pipeline.start import check_suite, stored_suite, suite_cases, suite
 from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.trials import build_request
+from evalkit.store.jobs import read_job
 from evalkit.store.lock import RunLock, holder
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runs import RunFolder, list_runs
@@ -41,9 +42,13 @@ class Changes:
 
 
 def newest_run(runs: Path, name: str) -> RunFolder | None:
-    """The newest run of a suite that nobody is writing now."""
+    """The newest run of a suite that nobody is writing now, of those asked for by hand.
+
+    A regression job or a bank goes on with what it has begun by itself.
+    """
     found = [run for run in list_runs(runs) if run.path.parent.name == name]
-    return next((run for run in reversed(found) if holder(run.path / "lock") is None), None)
+    ours = (run for run in reversed(found) if read_job(run.path) is None)
+    return next((run for run in ours if holder(run.path / "lock") is None), None)
 
 
 def compare_with_run(
