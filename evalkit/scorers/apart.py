@@ -103,6 +103,7 @@ class _Child:
             stdin=subprocess.DEVNULL,
             stdout=_stderr(),
             pass_fds=[asked, tell],
+            start_new_session=True,  # Ctrl-C is for evalkit, which ends this process
         )
         os.close(asked)
         os.close(tell)

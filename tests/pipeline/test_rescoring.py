@@ -16,6 +16,7 @@ from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stored import load_run
 from evalkit.store.manifest import write_manifest
 from evalkit.suite.schema import Suite
+from evalkit.types import Case
 
 
 @pytest.fixture
@@ -110,3 +111,21 @@ def test_killed_while_it_grades(tmp_path):
     (tmp_path / "slow.py").write_text("def slow(case, response):\n    return 0.5\n")
     assert load_run(run).scores["slow"]["value"].to_pylist() == [0.5, 0.5, None]
     assert rescore_run(run) == ["number", "slow"]
+
+
+def test_code_is_run_side_by_side_and_grades_stay_in_order(tmp_path):
+    text = "def f(x):\n    return x + 1"
+    run = a_run(tmp_path, "r1", {"off": [1.0] * 5 + [None]}, rows={"text": text})
+    rows = [
+        Case(id=case.id, inputs={"test_list": [f"assert f({place % 2}) == 1"]})
+        for place, case in enumerate(run.cases())
+    ]
+    run.replace_cases(rows)
+    heard = []
+    suite = Suite.model_validate(a_suite(scorers=["code"], allow_code=True))
+    assert rescore_run(run, suite, tell=heard.append) == ["code"]
+    assert "Grading with code ..." in heard
+    grades = run.scores("code").to_pylist()
+    assert [row["case_id"] for row in grades] == [case.id for case in rows]
+    assert [row["value"] for row in grades] == [1.0, 0.0, 1.0, 0.0, 1.0, None]
+    assert grades[1]["reason"] == "AssertionError in test 1, line 1: assert f(1) == 1"
