@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,11 +188,12 @@ class StoredCases:
         shape = len(self.ids), len(self._slots)
         outcome = self._outcome
         score = np.full(shape, np.nan, np.float32)
-        if trials.scorers:
-            graded = grade(trials, trials.scorers[0])
-            slots = trials.variant * self._samples + trials.sample
-            outcome[trials.case, slots] = graded.outcome
-            score[trials.case, slots] = graded.score
+        if not trials.scorers:  # not scored yet: failures are told apart nonetheless
+            trials = replace(trials, values={"": np.full(len(trials.case), np.nan)})
+        graded = grade(trials, trials.scorers[0])
+        slots = trials.variant * self._samples + trials.sample
+        outcome[trials.case, slots] = graded.outcome
+        score[trials.case, slots] = graded.score
         return Index(outcome, score, self._tags_of)
 
     def _answers(self, place: int) -> Iterator[pa.Table]:

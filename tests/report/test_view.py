@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ from browsing import PHONE
 from pipeline.stored_runs import a_run
 from report_builders import HOSTILE
 
+from evalkit.analysis.results import OUTCOME_CLASSES
 from evalkit.cli.main import COMMANDS
 from evalkit.pipeline.browsing import StoredCases
 from evalkit.pipeline.viewing import ViewServer
@@ -151,6 +153,16 @@ def test_a_case_is_found_before_the_run_is_read(run: RunFolder) -> None:
     late = StoredCases(run)
     late.read_on().join()
     assert early.case(58)["answers"][0][1] == late.case(58)["answers"][0][1]
+
+
+def test_a_run_without_scores_tells_failures_and_scores_nothing(tmp_path: Path) -> None:
+    unscored = a_run(tmp_path, "20261123T120000Z-bb22", {"off": [1.0, None]})
+    (unscored.scores_path / "number.parquet").unlink()
+    cases = StoredCases(unscored)
+    cases.read_on().join()
+    codes = base64.b64decode(cases.index()["outcome"])
+    assert [OUTCOME_CLASSES[code] for code in codes] == ["unscored", "infra_error"]
+    assert not list(unscored.scores_path.iterdir())
 
 
 @pytest.mark.browser
