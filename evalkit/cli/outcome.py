@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.failures import failure_lines
+from evalkit.cli.failures import what_failed
 from evalkit.cli.pages import write_files
 from evalkit.pipeline.compare import compare_run
 from evalkit.pipeline.run import RunOutcome
@@ -85,12 +85,12 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
         if outcome.stopped and outcome.stopped.hint:
             say(f"  {outcome.stopped.hint}")
     counts = f"{totals['ok']:,} of {manifest.planned:,} answered"
-    failed = f", {totals['failed']:,} failed" if totals["failed"] else ""
+    failures = what_failed(folder) if totals["failed"] else None
+    failed = f", {totals['failed']:,} failed ({failures.kinds})" if failures else ""
     cost = f", ${totals['cost_usd']:.4f}" if totals["cost_usd"] is not None else ""
     say(f"{counts}{failed}{cost}")
-    if totals["failed"]:
-        for line in failure_lines(folder):
-            say(f"  {line}")
+    for line in failures.lines if failures else ():
+        say(f"  {line}")
     tell_judges(folder)
     say(f"Run:    {folder.path}")
     if page:

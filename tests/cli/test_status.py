@@ -10,7 +10,7 @@ from builders import a_case, a_failure, a_result
 from cli.test_liveview import NOW
 from click.testing import CliRunner
 
-from evalkit.cli.failures import failure_lines
+from evalkit.cli.failures import what_failed
 from evalkit.cli.status import command, status_document
 from evalkit.store.journal import Entry
 from evalkit.store.manifest import write_manifest
@@ -92,9 +92,10 @@ def test_failures_are_told_with_an_example_of_each_kind(folder):
     ]
     commit(writer, *failures, a_result(9))
     writer.finish()
-    lines = failure_lines(folder)
+    failed = what_failed(folder)
     writer.abandon()
-    assert [line.split(" (case")[0] for line in lines] == [
-        "2 timeout: timeout was said",
-        "1 invalid_request: invalid_request was said",
+    assert failed.kinds == "2 timeout, 1 invalid_request"
+    assert [line.split(" (case")[0] for line in failed.lines] == [
+        "timeout: timeout was said",
+        "invalid_request: invalid_request was said",
     ]
