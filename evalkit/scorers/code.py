@@ -78,10 +78,11 @@ class Code:
             return None
         if isolation is None or self.isolation == "full":
             return f"'{self.name}' cannot run code here, so all its scores are null: {why}"
-        return (
-            f"'{self.name}' runs code with limits but without fences: it can read and write your"
-            f" files and use the network ({why})"
-        )
+        if isolation == "partial":
+            open_to = "with fewer fences: it can send UDP and see what processes there are"
+        else:
+            open_to = "without fences: it can read and write your files and use the network"
+        return f"'{self.name}' runs code with limits but {open_to} ({why})"
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""

@@ -22,8 +22,8 @@ _MOUNT_SETATTR, _AT_RECURSIVE, _AT_FDCWD = 442, 0x8000, -100
 _DEATH_SIGNAL, _NO_NEW_PRIVILEGES, _SUBREAPER = 1, 38, 36
 _KILL = 9
 
-_SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache")
-_DEVICES = ("null", "zero", "random", "urandom")
+SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache")
+DEVICES = ("null", "zero", "random", "urandom")
 _STRANGER = 2_000_000_000  # user ids from here on belong to nobody
 
 
@@ -82,13 +82,13 @@ def enter_own_files(root: str, readable: Sequence[str], size_bytes: int) -> None
     _mount("none", "/", None, _PRIVATE | _RECURSIVE)
     options = f"size={size_bytes},nr_inodes=10000,mode=755"
     _mount("tmpfs", root, "tmpfs", _NO_SETUID | _NO_DEVICES, options)
-    for path in (*_SYSTEM, *readable):
+    for path in (*SYSTEM, *readable):
         _show(root, path)
     for folder in ("dev/shm", "proc", "tmp", "work"):
         Path(root, folder).mkdir(parents=True, exist_ok=True)
     for folder in ("dev/shm", "tmp", "work"):
         Path(root, folder).chmod(0o1777)
-    for device in _DEVICES:
+    for device in DEVICES:
         Path(root, "dev", device).touch()
         _mount(f"/dev/{device}", f"{root}/dev/{device}", None, _BIND)
     _mount("proc", f"{root}/proc", "proc", _NO_SETUID | _NO_DEVICES | _NO_EXEC)

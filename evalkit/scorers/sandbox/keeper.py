@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from evalkit.scorers.sandbox import fences
+from evalkit.scorers.sandbox import fences, landlock
 
 _MB = 1024 * 1024
 
@@ -83,3 +83,6 @@ def _set_limits(job: Mapping[str, Any], uid: int | None) -> None:
     fences.limit(resource.RLIMIT_NPROC, others + job["processes"] + 4)
     if fences.is_linux():
         fences.gain_no_privileges()
+    if job["isolation"] == "partial":
+        devices = [f"/dev/{name}" for name in fences.DEVICES]
+        landlock.restrict(str(Path.cwd()), [*fences.SYSTEM, *job["readable"]], devices)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Isolation = Literal["full", "limits"]
+Isolation = Literal["full", "partial", "limits"]
 
 _HERE = Path(__file__).parent
 _PACKAGES = str(_HERE.parents[2])
@@ -69,6 +69,9 @@ def run_python(
     It tells by writing to descriptor 3. Nothing of it is left when this returns: no process, no
     file. ``python`` is the interpreter (default: the one that runs evalkit). Blocks for at most
     ``bounds.timeout_s`` and what it takes to clean up.
+
+    ``isolation``: ``full`` is namespaces with files, processes and a network of its own;
+    ``partial`` is Landlock, which forbids your files and TCP; ``limits`` forbids neither.
     """
     interpreter = python or sys.executable
     read, lifeline = os.pipe()
@@ -162,7 +165,7 @@ def find_isolation(python: str | None = None) -> tuple[Isolation | None, str]:
     return None, "; ".join(troubles)
 
 
-_LEVELS: tuple[Isolation, ...] = ("full", "limits")
+_LEVELS: tuple[Isolation, ...] = ("full", "partial", "limits")
 
 
 @functools.cache
