@@ -17,24 +17,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from evalkit.analysis.matching import default_baseline
 from evalkit.analysis.outcomes import grade
 from evalkit.analysis.results import OUTCOME_CLASSES
 from evalkit.analysis.trials import Trials
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, StoreError
 from evalkit.pipeline.examples import COLUMNS, answer_of, grade_of, prompts_sent
-from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.stored import StoredRun, load_run, trials_of
-from evalkit.pipeline.wiring import resolve_endpoints
-from evalkit.plan.matrix import plan_variants
+from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.report.casedata import NO_OUTCOME, Index, Meta, case_data, case_row
 from evalkit.report.examples import cut_answer
 from evalkit.report.report import Answer, CaseExample, Grade
 from evalkit.store.parts import open_parquet, read_open_part, read_table
 from evalkit.store.runs import RunFolder
+from evalkit.suite.schema import Suite
 from evalkit.tables import RESPONSES, case_of
-from evalkit.types import Case
+from evalkit.types import Case, Endpoint
 
 MAX_TAGS = 1_000
 MAX_WORDS = 8
@@ -54,6 +53,14 @@ class _Part:
     places: Places
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The variants that were planned; alone, so that it needs no label."""
+
+    variants: tuple[PlannedVariant, ...]
+    label: str = ""
+
+
 class StoredCases:
     """The cases of a run in the order of its dataset, a *place* each, from 0 on.
 
@@ -63,9 +70,11 @@ class StoredCases:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.manifest = folder.manifest()
-        self.suite = stored_suite(folder)
-        planned = plan_variants(self.suite, resolve_endpoints(self.suite, {}), self.manifest.only)
-        self._run = StoredRun(folder, self.suite, self.manifest, tuple(planned), pa.table({}), {})
+        self.suite = _suite_of(folder)
+        # Nobody is asked, so that where they would be is left out.
+        nowhere = {model.name: Endpoint(model.name, "") for model in self.suite.models}
+        planned = plan_variants(self.suite, nowhere, self.manifest.only)
+        self._run = _Run(tuple(planned))
         columns = folder.case_columns()
         self.ids: pa.Array = columns["case_id"].combine_chunks()
         self._tags, self._tags_of = _coded_tags(columns["tags"])
@@ -159,6 +168,9 @@ class StoredCases:
         return [int(place) for place in np.flatnonzero(hits.all(axis=0))] if words else []
 
     def _find_out(self) -> None:
+        # What it takes to read a run whole is loaded while the page is being looked at.
+        from evalkit.pipeline.stored import load_run, trials_of
+
         try:
             self._locate()
             self._is_located.set()
@@ -266,6 +278,13 @@ class _Said:
     """A turn, as far as a row shows it."""
 
     text: str
+
+
+def _suite_of(folder: RunFolder) -> Suite:
+    try:
+        return Suite.model_validate(folder.manifest().suite)
+    except ValidationError as error:
+        raise StoreError(f"{folder.path}: the stored suite is damaged: {error}") from error
 
 
 def _short_names(keys: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +14,15 @@ from evalkit.analysis.flips import FLIP
 from evalkit.analysis.outcomes import Graded, case_scores, grade
 from evalkit.analysis.results import OUTCOME_CLASSES, Analysis, OutcomeClass
 from evalkit.analysis.trials import Trials
-from evalkit.pipeline.stored import StoredRun
+from evalkit.plan.matrix import PlannedVariant
 from evalkit.report.examples import MAX_CASES
 from evalkit.report.report import Answer, CaseExample, Grade, PromptSent, Try, Turn
 from evalkit.store.runs import RunFolder
 from evalkit.tables import RESPONSES
 from evalkit.types import Case
+
+if TYPE_CHECKING:
+    from evalkit.pipeline.stored import StoredRun
 
 COLUMNS = (
     *("trial_key", "case_id", "variant_key", "sample", "status", "text", "thinking_text"),
@@ -166,7 +169,21 @@ def answer_of(
     )
 
 
-def prompts_sent(owners: Sequence[tuple[StoredRun, Case]]) -> tuple[PromptSent, ...]:
+class Sender(Protocol):
+    """A run, as far as its prompts tell what was sent."""
+
+    @property
+    def variants(self) -> tuple[PlannedVariant, ...]:
+        """Its variants, with their prompts."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What tells it from other runs."""
+        ...
+
+
+def prompts_sent(owners: Sequence[tuple[Sender, Case]]) -> tuple[PromptSent, ...]:
     """Every prompt once; one that two runs send differently carries its run's label."""
     sent: dict[str, PromptSent] = {}
     for run, case in owners:
