@@ -19,7 +19,7 @@ from evalkit.stats.sequential import PRIOR_VARIANCE, Design, Gate, Level, Proces
 
 Kind = Literal["drop", "floor", "ceiling", "fixed", "amount", "fact"]
 SEQUENTIAL: tuple[Kind, ...] = ("drop", "floor", "ceiling")
-_LEAST_VARIANCE = 1e-4
+LEAST_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class Question:
 
     def unit_variance(self) -> float:
         """The variance of a unit's difference on the scale of the largest unit."""
-        one = PRIOR_VARIANCE if self.variance is None else max(self.variance, _LEAST_VARIANCE)
+        one = PRIOR_VARIANCE if self.variance is None else max(self.variance, LEAST_VARIANCE)
         return one * self.mean_size / self.largest**2
 
 

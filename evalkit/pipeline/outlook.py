@@ -12,7 +12,7 @@ import numpy as np
 
 from evalkit.analysis.bank import Bank, BankedVariant, Column
 from evalkit.analysis.gate_plan import QUANTILES
-from evalkit.analysis.gate_tests import GateTest
+from evalkit.analysis.gate_tests import LEAST_VARIANCE, GateTest
 from evalkit.analysis.measures import AMOUNTS, SHARES
 from evalkit.analysis.readings import least_units
 from evalkit.analysis.trials import Trials
@@ -103,7 +103,8 @@ def _outlooks(prepared: Prepared, bank: Bank | None) -> Iterator[Outlook]:
             continue
         key = prepared.subjects.variants[asked.variant]
         population, is_assumed = _population(test, bank, key, prepared.subjects.samples)
-        variance = population.within / population.samples + population.within / population.banked
+        noise = population.within / population.samples + population.within / population.banked
+        variance = max(noise, LEAST_VARIANCE)
         z = asked.limit * sqrt(asked.n_cases / variance) - normal_quantile(1 - asked.alpha_pass)
         yield Outlook(
             name=_name(test),

@@ -236,6 +236,7 @@ def test_in_actions_it_annotates_and_summarises(home: Home, bad: RunningServer) 
     assert output.read_text() == "verdict=regression\nexit-code=1\n"
 
 
+@pytest.mark.slow
 def test_evidence_adds_up_over_nights(home: Home, good: RunningServer, bad: RunningServer) -> None:
     suite = home.folder / "suite.yaml"
     suite.write_text(SUITE + "  nights: {rows: 60, more: 40}\n")
@@ -264,10 +265,36 @@ def test_evidence_adds_up_over_nights(home: Home, good: RunningServer, bad: Runn
     assert json.loads((home.folder / "baselines" / "nightly.nights.json").read_text()) == state
 
 
+def test_what_stands_around_the_job(home: Home, good: RunningServer) -> None:
+    plan = home.run(good.base_url, "gate", "--plan", "suite.yaml")
+    assert (plan.code, "It can conclude." in plan.out) == (0, True)
+    fine = home.run(good.base_url, "gate", "--plan", "suite.yaml", "--baseline", "weekly")
+    assert fine.code == 2
+    banks = home.run(good.base_url, "baseline", "list", "--json").json
+    assert [(one["name"], len(one["runs"]), one["cases"]) for one in banks] == [
+        ("nightly", 5, ROWS)
+    ]
+    assert home.run(good.base_url, "history", "suite.yaml").code == 2
+    assert home.run(good.base_url, "regress", "suite.yaml", "--full").code == 0
+    told = home.run(good.base_url, "history", "suite.yaml", "--json").json
+    assert [(one["kind"], one["verdict"], one["answered"]) for one in told["runs"]] == [
+        ("regress", "pass", ROWS)
+    ]
+    shown = home.run(good.base_url, "history", "sums", "--html", "h.html")
+    assert shown.code == 0
+    assert "<svg" in (home.folder / "h.html").read_text()
+    asked = ["schedule", "suite.yaml", "--every", "1d", "--as", "github"]
+    workflow = home.run(good.base_url, *asked, ANTHROPIC_API_KEY="sk-secret").out
+    assert "cron: 0 0 * * *" in workflow
+    assert "sk-secret" not in workflow
+    assert home.run(good.base_url, "schedule", "suite.yaml", "--as", "cron").code == 2
+
+
 def _cases(home: Home) -> list[str]:
     return home.runs()[-1].responses(["case_id"])["case_id"].to_pylist()
 
 
+@pytest.mark.slow
 def test_old_runs_of_the_job_are_thinned_out_and_others_stay(
     home: Home, good: RunningServer
 ) -> None:
@@ -283,6 +310,7 @@ def test_old_runs_of_the_job_are_thinned_out_and_others_stay(
     assert home.runs()[0].path == by_hand
 
 
+@pytest.mark.slow
 def test_a_missed_night_is_noticed(home: Home, good: RunningServer) -> None:
     assert home.run(good.base_url, "regress", "suite.yaml", "--every", "1d").code == 0
     path = home.runs()[-1].path / "job.json"
@@ -293,6 +321,7 @@ def test_a_missed_night_is_noticed(home: Home, good: RunningServer) -> None:
     assert "scheduled runs before this one are missing" in done.err
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_and_a_second_job_is_refused(home: Home, rows: Path) -> None:
     options = ("--answers", rows, "--skill", "0.85", "--latency", "0.25", *OPTIONS)
     command = [sys.executable, "-m", "evalkit", "regress", "suite.yaml", "-j", "4", "--slot", "k"]
