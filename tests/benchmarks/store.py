@@ -275,7 +275,8 @@ def watched(folder: Path, base_url: str, *args: str) -> dict[str, object]:
     while process.poll() is None:
         time.sleep(0.5)
         now = status_of(folder, began)
-        if now and now["done"] < now["planned"]:
+        is_asking = now and time.time() - now["at"] < 2 and now["done"] < now["planned"]
+        if now and is_asking:
             first = first or round(time.perf_counter() - start, 1)
             live, asking_s, peak = now, time.perf_counter() - start, peak_of(process.pid) or peak
             memory.setdefault(10 * now["done"] // now["planned"] * 10, memory_of(process.pid))
