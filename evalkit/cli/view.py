@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
@@ -30,6 +31,9 @@ def command(run: str, port: int, is_opened: bool, runs: Path) -> int:
     from evalkit.pipeline.viewing import ViewServer
     from evalkit.store.runs import find_run
 
+    # Also where a shell started it in the background, and for whoever stops services.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     cases = StoredCases(find_run(run, runs))
     with ViewServer(cases, port) as server:
         try:

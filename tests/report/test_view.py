@@ -194,7 +194,8 @@ def test_a_deep_link_into_a_served_run(visit, server: ViewServer) -> None:
     seen.assert_fits()
 
 
-def test_ctrl_c_ends_it_cleanly(run: RunFolder) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_cleanly(run: RunFolder, number: signal.Signals) -> None:
     assert "view" in COMMANDS
     done = subprocess.Popen(
         [sys.executable, "-m", "evalkit", "view", str(run.path)],
@@ -207,7 +208,7 @@ def test_ctrl_c_ends_it_cleanly(run: RunFolder) -> None:
     assert done.stdout is not None
     assert done.stdout.readline().startswith("http://127.0.0.1:")
     assert done.stderr is not None and done.stderr.readline() == "Ctrl-C ends it.\n"
-    done.send_signal(signal.SIGINT)
+    done.send_signal(number)
     out, err = done.communicate(timeout=20)
     assert (done.returncode, out) == (0, "")
     assert err.split() == ["Stopped."]
