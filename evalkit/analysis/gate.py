@@ -15,7 +15,7 @@ from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS
 from evalkit.analysis.gate_plan import QUANTILES
 from evalkit.analysis.gate_tests import GateTest, Question
 from evalkit.analysis.measures import Measure, measures, over, recorded
-from evalkit.analysis.readings import View, read
+from evalkit.analysis.readings import View, adjust_fixed, read
 from evalkit.analysis.trials import Trials
 from evalkit.analysis.verdicts import GateVerdict, RuleResult, verdict_of
 from evalkit.stats.arrays import FloatArray
@@ -55,14 +55,16 @@ def judge(
     """
     found = measures(trials)
     ready = recorded(trials) >= samples
-    results = []
+    views = []
     for test in tests:
         asked = test.question
         measure = _measure_of(trials, found, asked)
         low, high = measure.bounds()
         test.advance(ready[asked.variant], low[asked.variant], high[asked.variant])
         key = trials.variants[asked.variant].key
-        results.append(read(View(test, key, measure, found, _numbers(trials, test))))
+        views.append(View(test, key, measure, found, _numbers(trials, test), a_fail))
+    adjust_fixed(views, _alarms([test.question for test in tests]))
+    results = [read(view) for view in views]
     return GateResult(
         verdict=verdict_of(tuple(results)),
         rules=tuple(results),

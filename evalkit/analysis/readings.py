@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log, log1p
 from typing import Any
@@ -16,6 +16,7 @@ from evalkit.analysis.verdicts import RuleOutcome, RuleResult
 from evalkit.analysis.wording import as_percent, counted, in_points
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate, quantile
+from evalkit.stats.multiplicity import holm
 from evalkit.stats.paired import Paired, difference_estimate, pair
 from evalkit.stats.power import rows_for
 from evalkit.stats.ratios import amount_estimate, ratio_estimate
@@ -29,19 +30,24 @@ _AT_MOST_UNITS = 1_000_000
 _NOTHING = 5e-5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class View:
-    """A test, its measure and what it has seen. ``found`` holds every measure of the run."""
+    """A test, its measure and what it has seen. ``found`` holds every measure of the run.
+
+    ``a_fail`` is what all alarms share; ``p_adjusted`` is set by :func:`adjust_fixed`.
+    """
 
     test: GateTest
     variant: str
     measure: Measure
     found: Mapping[str, Measure]
     numbers: FloatArray
+    a_fail: float = 0.01
+    p_adjusted: float | None = None
     rows: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rows", self.test.rows())
+        self.rows = self.test.rows()
 
     @property
     def asked(self) -> Question:
@@ -189,16 +195,34 @@ def _fixed(view: View) -> RuleResult:
     if test.seen < len(asked.members):
         why = f"a fixed-n test looks once at all {len(asked.members):,}, and {test.seen:,} are in"
         return view.result("inconclusive", why, "Tango", decides=_unseen(view), **seen)
-    worst, best = (_paired(view, ends) for ends in view.measure.bounds())
+    worst = _paired(view, view.measure.bounds()[0])
     told = _moved(shift)
     if worst is not None and worst.is_non_inferior(asked.limit, asked.alpha_pass):
         why = f"a loss of {in_points(asked.limit)} or more is excluded ({told})"
         return view.result("pass", why, "Tango", **seen)
-    if best is not None and best.value < 0 and best.p_value() / 2 < test.alpha_fail:
+    if view.p_adjusted is not None and view.p_adjusted < view.a_fail:
         why = f"a loss is proven ({told}; the margin is {in_points(asked.limit)})"
-        return view.result("regression", why, "Tango", p_value=best.p_value() / 2, **seen)
+        return view.result("regression", why, "Tango", p_value=view.p_adjusted, **seen)
     why = f"neither proven nor excluded ({told})"
     return view.result("inconclusive", why, "Tango", decides=_needs(view), **seen)
+
+
+def adjust_fixed(views: Sequence[View], n_tests: int) -> None:
+    """Give fixed tests their p-values of a loss, adjusted by Holm over all ``n_tests`` alarms."""
+    fixed = [(view, p) for view in views if (p := _loss_p(view)) is not None]
+    adjusted = holm([*(p for _, p in fixed), *[1.0] * (n_tests - len(fixed))])
+    for (view, _), p in zip(fixed, adjusted, strict=False):
+        view.p_adjusted = p
+
+
+def _loss_p(view: View) -> float | None:
+    """The one-sided p-value of no loss, everything missing at its best; None for other tests."""
+    if view.asked.kind != "fixed" or view.test.seen < len(view.asked.members):
+        return None
+    best = _paired(view, view.measure.bounds()[1]) if view.asked.members else None
+    if best is None:
+        return None
+    return best.p_value() / 2 if best.value < 0 else 1.0
 
 
 def _paired(view: View, ends: FloatArray) -> Paired | None:

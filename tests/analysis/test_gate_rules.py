@@ -256,6 +256,26 @@ def test_fixed_n_looks_once_at_all():
     assert "looks once" in open_.rules[0].why
 
 
+def test_fixed_tests_are_adjusted_by_holm():
+    """Three tags lose alike: Holm finds what Bonferroni finds first, and then more."""
+    tags = {place: [f"t{place % 3}"] for place in range(300)}
+    rule = ScoreRule("number", max_drop=0.02, tags=("*",))
+    losses = {0: 20, 1: 10, 2: 10}
+    grades = [1.0] * 300
+    for tag, lost in losses.items():
+        for place in range(tag, 3 * lost + tag, 3):
+            grades[place] = 0.0
+    result = gate(grades, bank_of([1.0] * 300), rule, method="fixed", tags=tags)
+    p = [one.p_value for one in result.rules]
+    assert [one.outcome for one in result.rules] == ["regression"] * 3
+    assert p[0] < p[1] == p[2]
+    alone = gate(
+        grades[1::3], bank_of([1.0] * 100), ScoreRule("number", max_drop=0.02), method="fixed"
+    )
+    assert alone.rules[0].p_value is not None
+    assert p[1] == pytest.approx(2 * alone.rules[0].p_value)
+
+
 def test_alarms_of_all_rules_share_the_error():
     trials = run_of({OFF: GOOD})
     tests = made_of(trials, bank_of(GOOD), DROP, MetricRule("truncated", max=0.1))
