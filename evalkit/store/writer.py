@@ -125,6 +125,9 @@ class RunWriter:
             return False
         write_table(self._next_part(), pa.concat_tables(tables))
         self._journal.forget(place)
+        # Arrow would keep what a part took until the next one is due.
+        tables.clear()
+        pa.default_memory_pool().release_unused()
         return True
 
     def _next_part(self) -> Path:

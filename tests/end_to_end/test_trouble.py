@@ -226,4 +226,4 @@ def test_a_run_is_not_continued_at_another_server(slow, slow_server):
     process.communicate(timeout=120)
     done = slow("resume", ANTHROPIC_BASE_URL="http://gateway.example")
     assert done.code == 2
-    assert "now it would be asked at gateway.example" in done.err
+    assert "would now be asked at gateway.example" in done.err
