@@ -10,8 +10,8 @@ its own, watched from outside: its memory while it asks and at the end, when it 
 and writes the report, then the same for ``evalkit resume`` after a part has been lost.
 
 A stall is how late the event loop came back to a task. ``own`` leaves out what the loop's thread
-waited for a CPU: on a shared machine that says nothing of evalkit. For ``http`` an idle process
-tells how late the machine itself was meanwhile.
+waited for a CPU: on a shared machine that says nothing of evalkit. For ``http`` it is the part in
+which evalkit itself computed, and an idle process tells how late the machine was meanwhile.
 """
 
 from __future__ import annotations
@@ -294,6 +294,7 @@ def watched(folder: Path, base_url: str, *args: str) -> dict[str, object]:
         "peak_rss_mb_asking": peak,
         "peak_rss_mb_whole": round(usage.ru_maxrss * 1024 / 1e6, 1),
         "longest_stall_ms": round(1000 * live.get("stall_s", 0.0), 1),
+        "longest_own_stall_ms": round(1000 * live.get("stall_cpu_s", 0.0), 1),
         "longest_stall_ms_of_an_idle_process": float(lateness[-1]) if lateness else None,
     }
 
