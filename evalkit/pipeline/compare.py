@@ -66,6 +66,7 @@ def compare_runs(
             "--allow compares them nonetheless and names the differences first.",
         )
     trials = trials_of(runs)
+    runs = [run.without_answers() for run in runs]
     if human is not None:
         trials = labelled(trials, runs, human)
     trials = labelled_judges(trials, runs)

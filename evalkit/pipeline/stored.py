@@ -59,6 +59,10 @@ class StoredRun:
         most = [asked.limit, asked.sample.size if asked.sample else None]
         return all(rows is None or self.manifest.n_cases < rows for rows in most)
 
+    def without_answers(self) -> StoredRun:
+        """The run once its trials have been read: responses and scores take memory no more."""
+        return replace(self, responses=self.responses.schema.empty_table(), scores={})
+
     def keyed(self, table: pa.Table) -> pa.Table:
         """Rows of this run with keys that no other run has; as they are when it is alone."""
         if not self.label:
