@@ -40,6 +40,7 @@ from evalkit.pipeline.jobs import (
     previous_verdict,
     slot_of,
 )
+from evalkit.pipeline.judging import spent_usd
 from evalkit.pipeline.nightly import Tonight, identity, remembered, with_nights
 from evalkit.pipeline.run import RunOutcome, execute_run
 from evalkit.pipeline.slots import Schedule
@@ -133,8 +134,8 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
         _check_nights(loaded.suite)
         folder = _begun(job, loaded, earlier, slot, now()) or _start(job, loaded, slot, policy)
         previous = previous_verdict(earlier_jobs(job.runs, loaded.suite.name), folder)
-        moved = _ask_canary(job, folder, listen)
-        report, is_final = _with_verdict(job, folder, policy, listen)
+        moved, spent = _ask_canary(job, folder, listen)
+        report, is_final = _with_verdict(job, folder, policy, listen, spent)
         cause = report.cause if moved is None else f"{report.cause}; {moved.words}"
         report = replace(report, previous=previous, slot=slot, cause=cause)
         _settle(folder, report, is_final=is_final)
@@ -204,7 +205,7 @@ def _check_not_void(job: Job, prepared: Prepared) -> None:
 
 
 def _with_verdict(
-    job: Job, folder: RunFolder, policy: GatePolicy, listen: Listener
+    job: Job, folder: RunFolder, policy: GatePolicy, listen: Listener, spent: float
 ) -> tuple[GateReport, bool]:
     """Ask what is missing until the gate is decided; the verdict from what is stored.
 
@@ -212,7 +213,7 @@ def _with_verdict(
     """
     # Asked before and failed: a job that goes on tries that again.
     is_retry = "told" in (read_job(folder.path) or {})
-    sitting = Sitting(job, folder, listen, Deadline(job.timeout_s), is_retry=is_retry)
+    sitting = Sitting(job, folder, listen, Deadline(job.timeout_s), is_retry, spent)
     spec = job.loaded.suite.gate.nights
     if spec is not None and job.baseline is not None:
         return _night(sitting, job.baseline, policy, spec)
@@ -235,6 +236,7 @@ class Sitting:
     listen: Listener
     deadline: Deadline
     is_retry: bool = False
+    spent_elsewhere_usd: float = 0.0
 
     def ask(self, watch: EarlyStop) -> RunOutcome:
         """Ask, and raise Unfinished if it was interrupted or could not even begin."""
@@ -244,6 +246,7 @@ class Sitting:
             self.listen,
             watch=Timed(watch, self.deadline),
             retry_failed=self.is_retry,
+            changes=_capped(self.job, self.spent_elsewhere_usd),
         )
         watch.raise_error()
         stopped = outcome.stopped
@@ -299,17 +302,23 @@ def _weighed(report: GateReport, outcome: RunOutcome) -> tuple[GateReport, bool]
     return replace(report, exit_code=ended), False
 
 
-def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> Moved | None:
-    """Where the suite has changed since the bank: a few cases as they were banked.
+def _capped(job: Job, spent: float) -> dict[str, float]:
+    """What is left of the job's cost cap after so many dollars; one cap holds for all it asks."""
+    cap = job.loaded.suite.budget.max_cost_usd
+    return {} if cap is None else {"max_cost_usd": cap - spent}
+
+
+def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> tuple[Moved | None, float]:
+    """Where the suite has changed since the bank: a few cases as they were banked, and their cost.
 
     None where nothing has changed, the bank cannot be asked again, or no answer came. Canaries lie
     apart from the suite's runs, in ``.canary``.
     """
     size, baseline = job.loaded.suite.gate.canary, job.baseline
     if baseline is None or not baseline.spec or not size or not job.allowed:
-        return None
+        return None, 0.0
     if not void_because(baseline, load_run(folder)):
-        return None
+        return None, 0.0
     home, run_id = folder.path.parent / CANARIES, folder.manifest().run_id
     earlier = [(run, read_job(run.path) or {}) for run in list_runs(home)]
     own = [run for run, told in earlier if told.get("of") == run_id]
@@ -318,7 +327,7 @@ def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> Moved | None:
     else:
         canary = start_run(canary_suite(job.loaded, baseline, size), home, job.env)
         write_job(canary.path, {"kind": CANARY, "of": run_id, "baseline": baseline.name})
-    outcome = execute_run(canary, job.env, listen)
+    outcome = execute_run(canary, job.env, listen, changes=_capped(job, spent_usd(folder)))
     if outcome.stopped and outcome.stopped.exit_code == EXIT_INTERRUPTED:
         raise Unfinished(outcome.stopped, canary)
     before = [told for run, told in earlier if run.path != canary.path and "mean" in told]
@@ -326,7 +335,7 @@ def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> Moved | None:
     if moved is not None:
         told = {**(read_job(canary.path) or {}), "mean": moved.mean, "error": moved.error}
         write_job(canary.path, told)
-    return moved
+    return moved, spent_usd(canary)
 
 
 def _models(job: Job) -> dict[str, tuple[str, ...]]:

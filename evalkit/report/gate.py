@@ -8,6 +8,7 @@ from datetime import datetime
 
 from evalkit.analysis.changes import CaseChange, TagChange
 from evalkit.analysis.verdicts import RuleOutcome, RuleResult
+from evalkit.errors import EXIT_GATE_FAILED
 from evalkit.report import format as fmt
 from evalkit.report import json as report_json
 from evalkit.report import junit
@@ -231,6 +232,8 @@ def to_junit(report: GateReport) -> str:
 
 def _check(report: GateReport, one: RuleResult) -> junit.Check:
     status = _STATUS[one.outcome]
+    if one.outcome == "inconclusive" and report.exit_code == EXIT_GATE_FAILED:
+        status = "failed"  # on_inconclusive: fail
     message = one.why + (f". To decide: {one.decides}" if one.decides else "")
     detail = [message, _evidence(one)]
     if one.outcome == "regression":

@@ -217,6 +217,14 @@ def test_what_voids_the_bank_is_said_before_anything_is_sent(
     assert "the prompt 'plain' changed" in told
     assert "no sign of provider drift: the bank's own prompt" in told
     assert len(home.runs()) == 1  # a canary is no run of the suite
+    # One cap holds for both: the canary alone takes all of this one.
+    capped = ["regress", "suite.yaml", "--slot", "c", "--set", "gate.rules=[]", "--allow", "prompt"]
+    assert home.run(good.base_url, *capped, "--max-cost-usd", "0.002").code == 4
+    spent = sum(
+        run.manifest().totals["cost_usd"] or 0
+        for run in (home.runs()[-1], list_runs(home.folder / "runs" / "sums" / ".canary")[-1])
+    )
+    assert spent <= 0.002
 
 
 def test_in_actions_it_annotates_and_summarises(home: Home, bad: RunningServer) -> None:
