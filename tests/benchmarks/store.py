@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -174,6 +175,8 @@ def write(folder: Path, trials: int) -> dict[str, object]:
     loaded = load_suite(folder / "suite.yaml", (), ENV)
     run = start_run(loaded, folder / "runs", ENV)
     variants = plan_variants(loaded.suite, resolve_endpoints(loaded.suite, ENV))
+    gc.set_threshold(50_000, 20, 100)  # as the command line does
+    gc.freeze()
     return asyncio.run(write_all(run, variants, trials))
 
 
