@@ -124,6 +124,8 @@ def main() -> NoReturn:
         # Whoever read our output has left (`evalkit list | head`); nothing more to say.
         sys.stderr.close()
         code = 0
+    # Python looks for cycles once more at its end, through all that was loaded: 0.1 s for nothing.
+    gc.freeze()
     sys.exit(code or 0)
 
 
