@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -108,27 +108,29 @@ def _write(
     if not scorers:
         return
     digests = {spec.name: scorer_digest(spec) for spec in suite.scorers}
-    cases = {case.id: case for case in folder.cases()}
     for scorer in scorers:
         if tell is not None and hasattr(scorer, "workers"):
             tell(f"Grading with {scorer.name} ...")
-        # One pass a scorer, so that no more than some rows are ever held.
-        rows = _scored(scorer, _rows(folder), cases)
+        # One pass a scorer, so that no more than some rows and their cases are ever held.
+        rows = _scored(scorer, _rows(folder))
         folder.write_scores(scorer.name, rows, digest=digests[scorer.name])
 
 
-def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
+def _rows(folder: RunFolder) -> Iterator[tuple[dict[str, Any], Case]]:
     for table in folder.outcomes(_COLUMNS):
+        cases = folder.cases_named(table["case_id"])
         for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-            yield from batch.to_pylist()
+            for row in batch.to_pylist():
+                yield row, cases[row["case_id"]]
 
 
 def _scored(
-    scorer: Scorer, rows: Iterator[dict[str, Any]], cases: Mapping[str, Case]
+    scorer: Scorer, rows: Iterator[tuple[dict[str, Any], Case]]
 ) -> Iterator[dict[str, Any]]:
-    def scored(row: dict[str, Any]) -> dict[str, Any]:
+    def scored(row_and_case: tuple[dict[str, Any], Case]) -> dict[str, Any]:
+        row, case = row_and_case
         score = (
-            grade(scorer, cases[row["case_id"]], response_of(row))
+            grade(scorer, case, response_of(row))
             if row["status"] == "ok"
             else Score(scorer.name, None, reason="no answer came")
         )

@@ -1,4 +1,4 @@
-"""One browser for all tests that open pages."""
+"""One browser for a module of tests that open pages: its event loop must not outlive them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from browsing import DESK, Visit
 from playwright.sync_api import Browser, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     names = ("chromium", "chromium-browser", "google-chrome")
     chromium = next(filter(None, map(shutil.which, names)), None)
