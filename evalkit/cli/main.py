@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from evalkit import __version__
+from evalkit.cli.memory import give_memory_back
 from evalkit.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, EvalkitError
 from evalkit.imports import postpone_pandas
 
@@ -107,6 +108,7 @@ def main() -> NoReturn:
     # hundred of them, which is the default, costs a tenth of its CPU.
     gc.set_threshold(50_000, 20, 100)
     postpone_pandas()
+    give_memory_back()
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Exit as error:

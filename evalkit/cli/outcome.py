@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,34 @@ import click
 
 from evalkit.cli.failures import what_failed
 from evalkit.cli.pages import write_files
+from evalkit.cli.tables import Key, new_table, print_note, print_table
 from evalkit.pipeline.compare import compare_run
+from evalkit.pipeline.overview import MOST_COMPARED, VariantOverview, overview
 from evalkit.pipeline.run import RunOutcome
 from evalkit.pipeline.score import score_run
+from evalkit.report import format as written
 from evalkit.report import terminal
 from evalkit.report.report import Report
+from evalkit.stats.estimates import Estimate
 from evalkit.store.runs import RunFolder
 
 
 def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int:
-    """Score, compare, write the pages, print; returns the exit code."""
+    """Score, compare, write the pages, print; returns the exit code.
+
+    A run too large for that is scored, and shown by its means.
+    """
     folder = outcome.folder
     answered = outcome.manifest.totals["ok"] > 0
     page = None
-    if answered:
+    if answered and outcome.manifest.planned > MOST_COMPARED:
+        score_run(folder, None if quiet else say)
+        means = overview(folder)
+        if as_json:
+            click.echo(json.dumps(run_document(outcome, overview_documents(means))))
+        elif not quiet:
+            _show_overview(means)
+    elif answered:
         score_run(folder, None if quiet else say)
         report = compare_run(folder)
         page = write_files(report, out / folder.path.parent.name / folder.path.name)[0]
@@ -33,15 +47,15 @@ def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int
             terminal.write(report, sys.stdout)
             sys.stdout.flush()  # before what follows on stderr, also in a file of both
         if as_json:
-            click.echo(json.dumps(run_document(outcome, report)))
+            click.echo(json.dumps(run_document(outcome, variant_documents(report))))
     elif as_json:
-        click.echo(json.dumps(run_document(outcome, None)))
+        click.echo(json.dumps(run_document(outcome, [])))
     if not quiet or outcome.exit_code:
         _tell_end(outcome, page)
     return outcome.exit_code
 
 
-def run_document(outcome: RunOutcome, report: Report | None) -> dict[str, Any]:
+def run_document(outcome: RunOutcome, variants: list[dict[str, Any]]) -> dict[str, Any]:
     """The one object that ``run --json`` prints."""
     manifest = outcome.manifest
     totals = manifest.totals
@@ -53,27 +67,45 @@ def run_document(outcome: RunOutcome, report: Report | None) -> dict[str, Any]:
         "cost_usd": totals["cost_usd"],
         "judges": {name: dict(judge) for name, judge in manifest.judges.items()},
         "judges_cost_usd": _judges_cost(manifest.judges),
-        "variants": variant_documents(report) if report else [],
+        "variants": variants,
     }
 
 
 def variant_documents(report: Report) -> list[dict[str, Any]]:
     """Each variant's scores with intervals, as plain data."""
     return [
-        {
-            "variant": summary.variant,
-            "n": summary.n_asked,
-            "scores": {
-                name: {
-                    "mean": score.mean.value,
-                    "low": score.mean.low,
-                    "high": score.mean.high,
-                }
-                for name, score in summary.scores.items()
-            },
-        }
+        _variant(summary.variant, summary.n_asked, {n: s.mean for n, s in summary.scores.items()})
         for summary in report.analysis.variants
     ]
+
+
+def overview_documents(means: Sequence[VariantOverview]) -> list[dict[str, Any]]:
+    """The same of a run that was not compared."""
+    return [_variant(one.variant, one.n_asked, one.scores) for one in means]
+
+
+def _variant(key: str, n_asked: int, means: Mapping[str, Estimate]) -> dict[str, Any]:
+    scores = {
+        name: {"mean": mean.value, "low": mean.low, "high": mean.high}
+        for name, mean in means.items()
+    }
+    return {"variant": key, "n": n_asked, "scores": scores}
+
+
+def _show_overview(means: Sequence[VariantOverview]) -> None:
+    """Means on stdout, where comparing is left to a command of its own."""
+    for scorer in means[0].scores:
+        table = new_table("Variant", scorer, "Interval", "Cases")
+        for one in means:
+            mean = one.scores[scorer]
+            shown = written.score(mean), written.interval(mean), f"{mean.n:,}"
+            table.add_row(Key(one.variant), *shown)
+        print_table(table)
+    print_note(
+        f"A run of more than {MOST_COMPARED:,} trials is not compared at its end: that takes "
+        "several times the memory of asking. `evalkit compare` does it."
+    )
+    sys.stdout.flush()
 
 
 def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
@@ -101,7 +133,7 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
         # What failed is asked again only where that is asked for.
         again = " --retry-failed" if n_failed else ""
         say(f"Next:   evalkit resume {folder.path}{again}")
-    elif page:
+    elif page or manifest.planned > MOST_COMPARED:
         say(f"Next:   evalkit compare {folder.path}")
 
 

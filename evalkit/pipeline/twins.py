@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import orjson
@@ -10,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.stats.arrays import IntArray
-from evalkit.store.parts import read_table
+from evalkit.store.parts import batches
 from evalkit.store.runs import RunFolder
+from evalkit.types import Case
 
 
 def with_twins_as_clusters(folder: RunFolder, id_column: str | None) -> tuple[pa.Table, int]:
@@ -21,7 +23,7 @@ def with_twins_as_clusters(folder: RunFolder, id_column: str | None) -> tuple[pa
     column that holds the id is no content.
     """
     cases = folder.case_columns()
-    groups = _groups(read_table(folder.path / "cases.parquet", ["inputs", "target"]), id_column)
+    groups = _groups(folder, cases.num_rows, id_column)
     if groups is None:
         return cases, 0
     sizes = np.bincount(groups[groups >= 0])
@@ -32,31 +34,37 @@ def with_twins_as_clusters(folder: RunFolder, id_column: str | None) -> tuple[pa
     return cases.set_column(place, "cluster", clusters), int((sizes[sizes > 0] - 1).sum())
 
 
-def _groups(contents: pa.Table, id_column: str | None) -> IntArray | None:
+def _groups(folder: RunFolder, n_cases: int, id_column: str | None) -> IntArray | None:
     """The same number for cases of the same content, -1 for those unlike any; None: all unlike.
 
-    Text without the id finds candidates quickly; only these are read as JSON and compared whole.
+    Hashes of the text without the id find candidates in 8 bytes a case; only these are read again
+    and compared whole.
     """
-    texts = contents["inputs"]
-    if id_column is not None:
-        name = re.escape(orjson.dumps(id_column).decode())
-        value = r'(?:"(?:[^"\\]|\\.)*"|[^",}\]]*)'
-        texts = pc.replace_substring_regex(texts, f"{name}:{value}", "", max_replacements=1)
-    coded = texts.combine_chunks().dictionary_encode()
-    codes = coded.indices.to_numpy()
-    candidates = np.flatnonzero(np.bincount(codes, minlength=len(coded.dictionary))[codes] > 1)
-    if not len(candidates):
+    hashes = np.fromiter(_hashes(folder, id_column), dtype=np.int64, count=n_cases)
+    ordered = np.sort(hashes)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(repeated):
         return None
-    groups = np.full(len(codes), -1, dtype=np.int64)
-    rows = contents.take(pa.array(candidates)).to_pylist()
+    is_candidate = np.isin(hashes, repeated)
     number: dict[bytes, int] = {}
-    found = [number.setdefault(_content(row, id_column), len(number)) for row in rows]
+    contents = (_content(case, id_column) for case in folder.cases(is_candidate))
+    found = [number.setdefault(content, len(number)) for content in contents]
     is_twin = np.bincount(found)[found] > 1
-    groups[candidates[is_twin]] = np.array(found)[is_twin]
+    groups = np.full(n_cases, -1, dtype=np.int64)
+    groups[np.flatnonzero(is_candidate)[is_twin]] = np.array(found)[is_twin]
     return groups if is_twin.any() else None
 
 
-def _content(row: dict[str, str | None], id_column: str | None) -> bytes:
-    inputs = orjson.loads(row["inputs"] or "{}")
-    inputs.pop(id_column, None)
-    return orjson.dumps([inputs, row["target"]], option=orjson.OPT_SORT_KEYS)
+def _hashes(folder: RunFolder, id_column: str | None) -> Iterator[int]:
+    name = re.escape(orjson.dumps(id_column).decode()) if id_column is not None else None
+    value = r'(?:"(?:[^"\\]|\\.)*"|[^",}\]]*)'
+    for batch in batches(folder.path / "cases.parquet", ["inputs"]):
+        texts = batch["inputs"]
+        if name is not None:
+            texts = pc.replace_substring_regex(texts, f"{name}:{value}", "", max_replacements=1)
+        yield from map(hash, texts.to_pylist())
+
+
+def _content(case: Case, id_column: str | None) -> bytes:
+    inputs = {name: value for name, value in case.inputs.items() if name != id_column}
+    return orjson.dumps([inputs, case.target], option=orjson.OPT_SORT_KEYS)

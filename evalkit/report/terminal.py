@@ -38,6 +38,7 @@ _WITH_BARS = 100
 _MAX_ROWS = 12
 _FEW_ROWS = 6
 _FEW_PAIRS = 3
+_FEW_FLIPS = 3
 _NAMED = 4
 _FACTS = ("run", "model", "endpoint", "time", "prices", "software")
 
@@ -213,21 +214,20 @@ def _agreement(report: Report, names: Names, width: int) -> Iterator[Group]:
 
 
 def _flips(report: Report, names: Names, console: Console) -> None:
-    """The first cases that each comparison turns on."""
-    found = [one for one in report.details.flips if one.won or one.lost]
+    """The first cases that were lost against a baseline: the ones to look at."""
+    found = sorted((one for one in report.details.flips if one.lost), key=lambda one: -one.n_lost)
     if found:
         console.print()
-        _lines(console, "Flips", "bold")
-    for one in found[:_FEW_ROWS]:
+        _lines(console, "Lost cases", "bold")
+    for one in found[:_FEW_FLIPS]:
         who = f"{names[one.candidate].short} against {names[one.baseline].short}"
-        for verb, number, cases in (("won", one.n_won, one.won), ("lost", one.n_lost, one.lost)):
-            if cases:
-                few = ", ".join(fmt.name(flip.case) for flip in cases[:_NAMED])
-                more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
-                _lines(console, f"{who} {verb} {number:,}: {few}{more}", indent=2)
-    if len(found) > _FEW_ROWS:
-        told = fmt.count(len(found) - _FEW_ROWS, "more comparison")
-        _lines(console, f"and those of {told} on the page", indent=2)
+        few = ", ".join(fmt.name(flip.case) for flip in one.lost[:_NAMED])
+        more = f" and {one.n_lost - _NAMED:,} more" if one.n_lost > _NAMED else ""
+        _lines(console, f"{who} lost {one.n_lost:,}: {few}{more}", indent=2)
+    if found:
+        _lines(
+            console, "Every case won or lost stands on the page and in `evalkit view`.", indent=2
+        )
 
 
 def _timelines(report: Report, names: Names, width: int) -> Iterator[Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from analysis_builders import run_of, variant
 
 from evalkit.analysis.analysis import analyse
@@ -33,6 +34,7 @@ def test_small_tags_and_tags_of_all_are_not_tested() -> None:
     assert analyse(run, OPTIONS).tag_differences == ()
 
 
+@pytest.mark.slow
 def test_chance_is_rarely_called_a_finding() -> None:
     rng = np.random.default_rng(8)
     called = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from analysis_builders import run_of, variant
 
 from evalkit.analysis.analysis import analyse
@@ -171,6 +172,7 @@ def test_what_is_missing_counts_against_the_cheaper_setting() -> None:
     assert curve.recommended == "think-8"
 
 
+@pytest.mark.slow
 def test_a_setting_clearly_worse_is_hardly_ever_recommended() -> None:
     # The cheaper setting is truly five points worse, the margin is three: at most 5 % of runs.
     rng = np.random.default_rng(30)

@@ -207,7 +207,7 @@ def functions_in(code: CodeType) -> Iterator[CodeType]:
 
 
 def test_killed_at_random_moments_nothing_is_lost_or_asked_again(tmp_path):
-    kill_many_times(tmp_path, n_cases=12, n_kills=8, seed=11)
+    kill_many_times(tmp_path, n_cases=12, n_kills=5, seed=11)
 
 
 @pytest.mark.slow

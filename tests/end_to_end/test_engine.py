@@ -35,6 +35,7 @@ def wait_for_live(shell: Shell) -> dict:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_paused_slowed_and_continued_from_another_shell(tmp_path):
     with simulated_server("--answers", DATASET, "--latency", "0.4") as server:
         shell = Shell(tmp_path, ANTHROPIC_BASE_URL=server.base_url, ANTHROPIC_API_KEY="k")

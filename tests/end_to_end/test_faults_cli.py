@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from certificates import make_certificate, server_context
 from end_to_end_shell import DATASET, Finished, Shell
 from servers import RunningServer, simulated_server
@@ -110,6 +111,7 @@ def test_hostile_text_is_stored_and_shown_without_harm(tmp_path):
     assert len(html) < 3_000_000
 
 
+@pytest.mark.slow
 def test_a_key_refused_on_the_way_keeps_what_was_answered(tmp_path):
     count = 25
     with serving(f"401-after={count}") as server:
@@ -144,6 +146,7 @@ class Answers(BaseHTTPRequestHandler):
         return None
 
 
+@pytest.mark.slow
 def test_a_certificate_nobody_vouches_for_stops_the_run(tmp_path):
     bundle = make_certificate(tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)

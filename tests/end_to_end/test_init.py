@@ -18,6 +18,7 @@ def test_a_starter_runs_against_an_endpoint(shell, server, kind):
     assert len(server.requests()) == ran.json["trials"]["planned"] + judged
 
 
+@pytest.mark.slow
 @pytest.mark.local_model
 def test_a_starter_runs_on_this_machine(tmp_path):
     shell = Shell(tmp_path)

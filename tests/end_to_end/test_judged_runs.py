@@ -182,6 +182,7 @@ def test_a_run_judges_by_itself_and_scoring_again_asks_nothing(
     assert "clarity: 24 of 24 answers graded" in again.out
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_judging_keeps_what_was_said(shell: Shell, slow_server: RunningServer) -> None:
     process = shell.start("run", "judged.yaml", "-y", "-j", "2", "--json")
     deadline = time.monotonic() + 30

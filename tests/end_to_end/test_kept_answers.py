@@ -63,6 +63,7 @@ def test_answers_of_an_earlier_run_are_used_and_marked(shell, server):
     assert broken.code == 2 and "answers.sqlite" in broken.err and "--cache off" in broken.err
 
 
+@pytest.mark.slow
 def test_a_suite_can_ask_for_the_cache_and_another_server_is_another_answer(shell, server):
     text = SUITE + "cache: {mode: reuse, dir: kept}\n"
     shell("run", shell.suite(text), *SMALL)

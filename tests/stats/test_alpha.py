@@ -32,6 +32,7 @@ def test_no_two_ratings_are_no_agreement():
     assert interval_alpha_limits(np.ones((2, 5)), seed=1) is None
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_alpha_of_many_subjects():
     rng = np.random.default_rng(4)
 
