@@ -209,6 +209,7 @@ def asked_now(server: RunningServer) -> bool:
     return any(one["model"] == JUDGE for one in server.requests())
 
 
+@pytest.mark.slow
 def test_a_judge_whose_key_is_missing_or_refused(shell: Shell) -> None:
     named = f"{{name: other, model: {JUDGE}, api_key_env: JUDGE_KEY}}"
     shell.suite(SUITE.replace(f"model: {JUDGE}", f"model: {named}"), "judged.yaml")

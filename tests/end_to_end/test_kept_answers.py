@@ -24,6 +24,7 @@ def rows_of(count: int) -> list[dict]:
     return [json.loads(line) for line in DATASET.read_text().splitlines()[:count]]
 
 
+@pytest.mark.slow
 def test_answers_of_an_earlier_run_are_used_and_marked(shell, server):
     cached = {"XDG_CACHE_HOME": str(shell.folder / "cache")}
     first = shell("run", shell.suite(), *SMALL, "--cache", "reuse", **cached).json

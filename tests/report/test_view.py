@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from browsing import PHONE
-from pipeline.stored_runs import a_run
 from report_builders import HOSTILE
+from stored_runs import a_run
 
 from evalkit.analysis.results import OUTCOME_CLASSES
 from evalkit.cli.main import COMMANDS

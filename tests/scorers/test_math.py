@@ -41,6 +41,7 @@ def test_means_the_same(scorer, target, text, value):
     assert (score.reason is None) == (value == 1.0)
 
 
+@pytest.mark.slow
 def test_what_takes_for_ever_is_null_for_that_answer_alone(scorer):
     assert scorer.score(a_case(target="1/2"), a_response("$1/2$")).value == 1.0
     hasty = build(timeout_s=4)

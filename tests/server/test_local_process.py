@@ -92,6 +92,7 @@ def test_small_budget_cuts_the_thought_short(server: LocalServer) -> None:
     assert text["text"].startswith("Answer: ")
 
 
+@pytest.mark.slow
 @pytest.mark.local_model
 def test_conversations_and_system_blocks_render(server: LocalServer) -> None:
     turns = [
