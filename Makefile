@@ -4,19 +4,25 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet --retries 2 --timeout 20
 BROWSER = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: demo test test-all lint format lock clean
+.PHONY: demo test test-slow test-all lint format lock clean
 
 demo: .venv/.demo openmp
 	@.venv/bin/evalkit local-model fetch >/dev/null
 	@.venv/bin/evalkit run configs/quickstart.yaml --yes
 
+# Half of what end-to-end tests take is waiting, so that three at a time keep two cores busy. CI runs
+# the long tests, too.
 test: lint browser openmp
 	.venv/bin/evalkit local-model fetch
-	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
+	.venv/bin/python -m pytest --numprocesses 3 --dist worksteal -m "not slow"
+	@if [ -n "$(CI)" ]; then $(MAKE) --no-print-directory test-slow; fi
 
-# Everything, with the long simulations and the long crash test.
-test-all: test
+# The long simulations and the long crash tests.
+test-slow: .venv/.dev
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal -m slow
+
+# Everything.
+test-all: test test-slow
 
 lint: .venv/.dev
 	.venv/bin/ruff check .
