@@ -1,6 +1,6 @@
 """Re-scores a stored run of 100,000 answers with exact, number and regex: seconds and memory.
 
-``python tests/benchmarks/score.py [ANSWERS]`` with ``tests`` and ``tests/pipeline`` on PYTHONPATH.
+``PYTHONPATH=tests python tests/benchmarks/score.py [ANSWERS]``
 """
 
 from __future__ import annotations
