@@ -1,8 +1,8 @@
 """What a large run scored, a variant at a time, in memory that hardly grows with its trials.
 
-Comparing holds numbers of every trial at once, half a kB each. Of a run of more than ``MOST_COMPARED`` that
-would be the most that the run ever takes, so that it ends with the means alone, the very ones that
-comparing it gives.
+Comparing holds numbers of every trial at once, half a kB each. Of a run of more than
+``MOST_COMPARED`` that would be the most that the run ever takes, so that it ends with the means
+alone, the very ones that comparing it gives.
 """
 
 from __future__ import annotations
