@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from end_to_end_shell import SUITE
 
+pytestmark = pytest.mark.slow
+
 SMALL = SUITE.replace("thinking: [off, 1024, 4k]", "thinking: [off, 1024]").replace(
     "prompts:\n", "samples: 2\nprompts:\n"
 )

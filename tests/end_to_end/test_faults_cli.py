@@ -16,6 +16,8 @@ from servers import RunningServer, simulated_server
 
 from evalkit.errors import FAILURES
 
+pytestmark = pytest.mark.slow
+
 MIXED = (
     "408=0.03 409=0.03 413=0.04 429=0.05:0.05 429-bare=0.02 500=0.04 500-openai=0.02 502=0.03 "
     "503=0.03 504=0.02 529=0.02 reset=0.03 reset-mid-body=0.04 hang=0.02 hang-mid-body=0.02 "
@@ -111,7 +113,6 @@ def test_hostile_text_is_stored_and_shown_without_harm(tmp_path):
     assert len(html) < 3_000_000
 
 
-@pytest.mark.slow
 def test_a_key_refused_on_the_way_keeps_what_was_answered(tmp_path):
     count = 25
     with serving(f"401-after={count}") as server:
@@ -146,7 +147,6 @@ class Answers(BaseHTTPRequestHandler):
         return None
 
 
-@pytest.mark.slow
 def test_a_certificate_nobody_vouches_for_stops_the_run(tmp_path):
     bundle = make_certificate(tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)

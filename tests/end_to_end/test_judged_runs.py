@@ -21,6 +21,8 @@ from test_crashes import DYING
 from evalkit.store.judges import judge_store
 from evalkit.store.runs import RunFolder, list_runs
 
+pytestmark = pytest.mark.slow
+
 JUDGE = "claude-sonnet-4-6"
 SUITE = f"""\
 name: judged
@@ -156,7 +158,6 @@ def test_a_killed_judge_goes_on_and_asks_no_committed_question_again(
     kill_many_times(shell, slow_server, n_kills=2, seed=3)
 
 
-@pytest.mark.slow
 def test_a_judge_killed_fifteen_times_asks_no_committed_question_again(
     shell: Shell, slow_server: RunningServer
 ) -> None:
@@ -182,7 +183,6 @@ def test_a_run_judges_by_itself_and_scoring_again_asks_nothing(
     assert "clarity: 24 of 24 answers graded" in again.out
 
 
-@pytest.mark.slow
 def test_ctrl_c_while_judging_keeps_what_was_said(shell: Shell, slow_server: RunningServer) -> None:
     process = shell.start("run", "judged.yaml", "-y", "-j", "2", "--json")
     deadline = time.monotonic() + 30
@@ -209,7 +209,6 @@ def asked_now(server: RunningServer) -> bool:
     return any(one["model"] == JUDGE for one in server.requests())
 
 
-@pytest.mark.slow
 def test_a_judge_whose_key_is_missing_or_refused(shell: Shell) -> None:
     named = f"{{name: other, model: {JUDGE}, api_key_env: JUDGE_KEY}}"
     shell.suite(SUITE.replace(f"model: {JUDGE}", f"model: {named}"), "judged.yaml")

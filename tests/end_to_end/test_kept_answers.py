@@ -17,6 +17,8 @@ from evalkit.errors import EvalkitError
 from evalkit.pipeline.importing import Columns, import_answers
 from evalkit.suite.load import load_suite
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("-y", "-n", "4", "--only", "plain/*", "--json")
 
 
@@ -24,7 +26,6 @@ def rows_of(count: int) -> list[dict]:
     return [json.loads(line) for line in DATASET.read_text().splitlines()[:count]]
 
 
-@pytest.mark.slow
 def test_answers_of_an_earlier_run_are_used_and_marked(shell, server):
     cached = {"XDG_CACHE_HOME": str(shell.folder / "cache")}
     first = shell("run", shell.suite(), *SMALL, "--cache", "reuse", **cached).json
@@ -64,7 +65,6 @@ def test_answers_of_an_earlier_run_are_used_and_marked(shell, server):
     assert broken.code == 2 and "answers.sqlite" in broken.err and "--cache off" in broken.err
 
 
-@pytest.mark.slow
 def test_a_suite_can_ask_for_the_cache_and_another_server_is_another_answer(shell, server):
     text = SUITE + "cache: {mode: reuse, dir: kept}\n"
     shell("run", shell.suite(text), *SMALL)

@@ -10,6 +10,8 @@ import pytest
 from end_to_end_shell import Shell
 from servers import limited_server
 
+pytestmark = pytest.mark.slow
+
 
 def shell_with(folder, url: str, suite: dict, rows: int) -> Shell:
     shell = Shell(folder, ANTHROPIC_BASE_URL=url, ANTHROPIC_API_KEY="k")
@@ -38,7 +40,6 @@ def test_what_the_server_charges_never_passes_the_cap(tmp_path):
     assert "evalkit resume" in done.err
 
 
-@pytest.mark.slow
 def test_each_model_at_an_endpoint_has_limits_of_its_own(tmp_path):
     limits = {"slow": {"requests_per_minute": 600}, "fast": {"requests_per_minute": 2400}}
     with limited_server(models=limits) as (url, log):
