@@ -232,8 +232,15 @@ def responses_table(rows: Sequence[bytes]) -> pa.Table:
     return pa.Table.from_arrays([table[name] for name in RESPONSES.names], schema=RESPONSES)
 
 
+ANSWER_COLUMNS = (
+    *("text", "thinking_text", "stop_reason", "stop_sequence", "refusal_category", "tool_calls"),
+    *("input_tokens", "output_tokens", "thinking_tokens", "elapsed_s", "cost_usd"),
+)
+"""The columns of RESPONSES that :func:`response_of` reads."""
+
+
 def response_of(row: Mapping[str, Any]) -> Response:
-    """The answer in a row of RESPONSES, as scorers see it (from the columns that are there)."""
+    """The answer in a row of RESPONSES, as scorers see it (from :data:`ANSWER_COLUMNS`)."""
     return Response(
         text=row["text"] or "",
         thinking=row["thinking_text"] or "",

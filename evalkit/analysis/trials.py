@@ -261,13 +261,10 @@ def _in_order(trials: Trials) -> Trials:
 
 
 def _cases(table: pa.Table, ids: Sequence[str]) -> Cases:
-    cluster = _coded(table["cluster"])
-    in_none = cluster.codes < 0
-    clusters, largest = None, None
-    if not in_none.all():
-        alone = len(cluster.names) + np.arange(len(ids))
-        clusters = np.where(in_none, alone, cluster.codes)
-        sizes = np.bincount(cluster.codes[~in_none])
+    clusters, largest = cluster_labels(table["cluster"]), None
+    if clusters is not None:
+        cluster = _coded(table["cluster"])
+        sizes = np.bincount(cluster.codes[cluster.codes >= 0])
         largest = (cluster.names[int(sizes.argmax())], int(sizes.max()))
     tags: dict[str, IntArray] = {}
     lists = table["tags"].combine_chunks()
@@ -275,6 +272,16 @@ def _cases(table: pa.Table, ids: Sequence[str]) -> Cases:
     for code in sorted(range(len(tag.names)), key=tag.names.__getitem__):
         tags[tag.names[code]] = np.unique(carrier[tag.codes == code])
     return Cases(tuple(ids), clusters, tags, largest)
+
+
+def cluster_labels(column: pa.ChunkedArray) -> IntArray | None:
+    """One label a case, its own where it has no cluster; None where no case has any."""
+    cluster = _coded(column)
+    in_none = cluster.codes < 0
+    if in_none.all():
+        return None
+    alone = len(cluster.names) + np.arange(len(cluster.codes))
+    return np.where(in_none, alone, cluster.codes)
 
 
 def _shared(responses: pa.Table) -> IntArray:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evalkit.analysis.trials import COLUMNS, Trials, aligned, narrowed, read_trials
+from evalkit.analysis.trials import COLUMNS, Trials, aligned, cluster_labels, narrowed, read_trials
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.twins import with_twins_as_clusters
 from evalkit.pipeline.wiring import resolve_endpoints
@@ -59,7 +59,7 @@ def overview(folder: RunFolder) -> list[VariantOverview]:
             trials, where = _read(rows, scores, cases, variants)
             for name in grades:
                 tallies[name].add(trials, name, where)
-    clusters = _codes(cases["cluster"])
+    clusters = cluster_labels(cases["cluster"])
     means = {name: list(tallies[name].means(clusters)) for name in grades}
     asked = manifest.n_cases * suite.samples
     return [
@@ -150,13 +150,3 @@ def _read(
     where = np.flatnonzero(is_theirs.to_numpy()).astype(np.int64)
     planned = dict.fromkeys(variants, 0)
     return read_trials(rows, scores, cases.filter(is_theirs), planned), where
-
-
-def _codes(cluster: pa.ChunkedArray) -> IntArray | None:
-    """One number a case, its own where it has no cluster; None where none has any."""
-    if cluster.null_count == len(cluster):
-        return None
-    coded = cluster.combine_chunks().dictionary_encode()
-    codes: IntArray = coded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    alone = len(coded.dictionary) + np.arange(len(codes))
-    return np.where(codes < 0, alone, codes)

@@ -14,23 +14,10 @@ from evalkit.store.baselines import read_baseline
 from evalkit.store.runs import RunFolder, find_run
 from evalkit.suite.judge_schema import JUDGE, PairwiseSpec, judge_of
 from evalkit.suite.schema import Suite
-from evalkit.tables import response_of
+from evalkit.tables import ANSWER_COLUMNS, response_of
 from evalkit.types import Response
 
-COLUMNS = [
-    "case_id",
-    "variant_key",
-    "sample",
-    "status",
-    "text",
-    "thinking_text",
-    "stop_reason",
-    "tool_calls",
-    "input_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "elapsed_s",
-]
+COLUMNS = ["case_id", "variant_key", "sample", "status", *ANSWER_COLUMNS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,31 +19,14 @@ from evalkit.store.lock import RunLock
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import ScorerSpec, Suite
-from evalkit.tables import response_of, score_row
+from evalkit.tables import ANSWER_COLUMNS, response_of, score_row
 from evalkit.types import Case, Response, Score
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 _BATCH_ROWS = 2_000
 _QUEUED_EACH = 4
-_COLUMNS = [
-    "trial_key",
-    "case_id",
-    "variant_key",
-    "sample",
-    "status",
-    "stop_reason",
-    "text",
-    "thinking_text",
-    "input_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "elapsed_s",
-    "tool_calls",
-    "stop_sequence",
-    "refusal_category",
-    "cost_usd",
-]
+_COLUMNS = ["trial_key", "case_id", "variant_key", "sample", "status", *ANSWER_COLUMNS]
 
 
 def score_run(folder: RunFolder, tell: Callable[[str], None] | None = None) -> None:

@@ -14,27 +14,13 @@ from evalkit.errors import StoreError
 from evalkit.store.files import write_atomically
 from evalkit.store.parts import BATCH_ROWS, key_digests, read_table
 from evalkit.store.runs import RunFolder
-from evalkit.tables import VERDICTS, response_of
+from evalkit.tables import ANSWER_COLUMNS, VERDICTS, response_of
 from evalkit.types import Failure, Outcome
 
 FOLDER = "judges"
 VERDICTS_FILE = "verdicts.parquet"
 Row = Mapping[str, Any]
-_COLUMNS = [
-    "trial_key",
-    "status",
-    "text",
-    "thinking_text",
-    "stop_reason",
-    "tool_calls",
-    "input_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "elapsed_s",
-    "cost_usd",
-    "error_kind",
-    "error_message",
-]
+_COLUMNS = ["trial_key", "status", "error_kind", "error_message", *ANSWER_COLUMNS]
 
 
 def judge_store(folder: RunFolder, name: str) -> RunFolder:
