@@ -72,21 +72,20 @@ class Flakiness:
 
 
 def labels(column: Column) -> list[Label | None]:
-    """What the bank says of each case; None with too few trials or partial scores."""
+    """What the bank says of each case; None with too few trials or partial scores.
+
+    A case whose trials all ended alike is not called flaky: it is stable, or there are too few.
+    """
     passed, asked = column.sums, column.counts.astype(np.float64)
     with np.errstate(invalid="ignore"):
         above = special.betaincc(0.5 + passed, 0.5 + asked - passed, 1 - _NEAR)
         below = special.betainc(0.5 + passed, 0.5 + asked - passed, _NEAR)
     whole = (column.counts >= LEAST_TRIALS) & (passed == np.rint(passed))
-    found: list[Label | None] = []
-    for known, high, low in zip(whole, above, below, strict=True):
-        if not known:
-            found.append(None)
-        else:
-            found.append(
-                "stable pass" if high > _SURE else "stable fail" if low > _SURE else "flaky"
-            )
-    return found
+    is_mixed = (passed > 0) & (passed < asked)
+    rules = [whole & (above > _SURE), whole & (below > _SURE), whole & is_mixed]
+    chosen = np.select(rules, [0, 1, 2], default=-1)
+    told: list[Label] = ["stable pass", "stable fail", "flaky"]
+    return [told[place] if place >= 0 else None for place in chosen.tolist()]
 
 
 def flakiness(variant: str, column: Column) -> Flakiness | None:

@@ -46,6 +46,7 @@ def test_each_run_against_the_others():
 def test_labels_need_five_trials_and_are_never_dropped():
     assert labels(column([32, 0, 16, 30], 32)) == ["stable pass", "stable fail", "flaky", "flaky"]
     assert labels(column([4, 0], 4)) == [None, None]
+    assert labels(column([5, 4, 0], 5)) == [None, "flaky", None]
     assert labels(column([2.5], 8)) == [None]
     told = flakiness("v", column([32, 32, 0, 16], 32))
     assert told is not None
