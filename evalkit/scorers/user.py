@@ -6,8 +6,9 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,18 @@ def _wrapped(found: Any, name: str, options: dict[str, Any]) -> Scorer:
     return Function(name=name, function=found, options=options)
 
 
+class _Fresh(SourceFileLoader):
+    """Reads a file as it is now, never its bytecode, which a change within a second leaves."""
+
+    def path_stats(self, path: str | bytes) -> Mapping[str, Any]:
+        """Told as unknown, so that bytecode is neither used nor written."""
+        raise OSError(f"{path!r}: bytecode is not asked for")
+
+
 def _module(path: Path) -> Any:
     """The module in a file, which may import what lies beside it."""
     name = f"evalkit_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
