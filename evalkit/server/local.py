@@ -12,6 +12,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from evalkit.errors import LocalModelError
 from evalkit.server.weights import find_weights
 
 MODEL = "smollm2-135m"
+HOST = "127.0.0.1"
 CONTEXT_TOKENS = 2048
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
@@ -72,12 +74,14 @@ def local_server(
             "the local model needs the package xllamacpp, which is not installed",
             hint="run: pip install 'evalkit[local]'",
         )
+    require_free(port)
     threads = threads or default_threads()
     slots = slots or threads
     settings: dict[str, Any] = {
         "weights": str(weights or find_weights()),
         "template": template.read_text(encoding="utf-8"),
         "model": MODEL,
+        "host": HOST,
         "port": port,
         "slots": slots,
         "threads": threads,
@@ -89,6 +93,19 @@ def local_server(
             yield LocalServer(base_url, MODEL, child.pid, slots, threads)
         finally:
             stop(child)
+
+
+def require_free(port: int) -> None:
+    """Raise ``LocalModelError`` if ``port`` is taken; the library tells it in words of its own."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers bind
+        try:
+            trial.bind((HOST, port))
+        except OSError as error:
+            raise LocalModelError(
+                f"the local model cannot listen on port {port} of {HOST}: {error.strerror}",
+                hint="name another port, or none for any that is free",
+            ) from error
 
 
 def default_threads() -> int:

@@ -2,7 +2,7 @@
 
 It needs nothing but ``xllamacpp``, says ``READY <url>`` on stdout once requests are welcome, and
 lives as long as its stdin is open: when whoever started it ends, even by SIGKILL, the pipe closes.
-It leaves by ``os._exit`` because the library's own shutdown waits for running requests.
+Then it leaves by ``os._exit``: the library's own shutdown waits for running requests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def parameters(library: Any, settings: dict[str, Any]) -> Any:
     params = library.CommonParams()
     params.model.path = settings["weights"]
     params.model_alias = {settings["model"]}
-    params.hostnames, params.port = ["127.0.0.1"], settings["port"]
+    params.hostnames, params.port = [settings["host"]], settings["port"]
     params.n_parallel = settings["slots"]
     params.n_ctx = settings["slots"] * settings["context_tokens"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
@@ -54,7 +54,7 @@ def main() -> None:
         server = xllamacpp.Server(parameters(xllamacpp, settings))
     except (ImportError, RuntimeError) as error:
         print(error, file=sys.stderr, flush=True)
-        os._exit(1)
+        sys.exit(1)  # an ordinary end: the library's log thread writes the cause first
     print("READY", server.listening_address, flush=True)
     watcher.join()
 

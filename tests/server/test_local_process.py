@@ -169,7 +169,7 @@ def test_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
-            pytest.raises(LocalModelError, match=f"couldn't bind .* {port}"),
+            pytest.raises(LocalModelError, match=f"cannot listen on port {port} .*in use"),
             local_server(port=port),
         ):
             pass
