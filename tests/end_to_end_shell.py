@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,6 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner
+
+from evalkit.cli.main import run_command
 
 ROOT = Path(__file__).parents[1]
 DATASET = ROOT / "datasets" / "arithmetic.jsonl"
@@ -66,6 +71,14 @@ class Shell:
         process = self.start(*args, **variables)
         out, err = process.communicate(timeout=120)
         return Finished(process.returncode, out, err)
+
+    def inside(self, *args: str | Path, **variables: str) -> Finished:
+        """The command within this process: a second less, for one that ends before it asks."""
+        environ = {**dict.fromkeys(os.environ), **self.environ, **variables}
+        streams = CliRunner().isolation(env=environ)
+        with contextlib.chdir(self.folder), streams as (out, err, _):
+            code = run_command(list(map(str, args)))
+        return Finished(code, out.getvalue().decode(), err.getvalue().decode())
 
     def suite(self, text: str = SUITE, name: str = "sums.yaml") -> Path:
         path = self.folder / name

@@ -109,26 +109,31 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 100)
     postpone_pandas()
     give_memory_back()
+    code = run_command(sys.argv[1:])
+    # Python looks for cycles once more at its end, through all that was loaded: 0.1 s for nothing.
+    gc.freeze()
+    sys.exit(code)
+
+
+def run_command(args: list[str]) -> int:
+    """Run one command; its exit code. What people do wrong is told on stderr."""
     try:
-        code = cli(standalone_mode=False)
+        return cli(args, standalone_mode=False) or 0
     except click.exceptions.Exit as error:
-        code = error.exit_code
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        code = EXIT_USAGE
+        return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped.", err=True)
-        code = EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except EvalkitError as error:
         tell(error)
-        code = error.exit_code
+        return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has left (`evalkit list | head`); nothing more to say.
         sys.stderr.close()
-        code = 0
-    # Python looks for cycles once more at its end, through all that was loaded: 0.1 s for nothing.
-    gc.freeze()
-    sys.exit(code or 0)
+        return 0
 
 
 def tell(error: EvalkitError) -> None:

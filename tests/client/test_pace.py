@@ -14,7 +14,12 @@ from evalkit.client.limits import Limiter
 REQUESTS = 1500
 # 50 at once, then 50 a second.
 IDEAL_S = (REQUESTS - 50) / 50
-TOLD_AS = ["none", "seconds", "ms", "date"]
+TOLD_AS = [
+    "none",
+    "seconds",
+    pytest.param("ms", marks=pytest.mark.slow),
+    pytest.param("date", marks=pytest.mark.slow),
+]
 
 
 def tenfold(seed: int) -> Callable[[], int]:
@@ -68,7 +73,7 @@ def test_an_input_limit_is_used_and_kept(burst_s, tells, told):
     assert paced.refused_share <= 0.005
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("latency_s", [0.5, 5.0])
 @pytest.mark.parametrize(("tells", "told"), [(True, None), (False, 60_000), (True, 60_000)])
 def test_an_output_limit_is_used_and_kept_when_answers_vary_tenfold(seed, latency_s, tells, told):

@@ -36,11 +36,11 @@ def sweep(shell):
 
 def test_a_twelve_line_sweep_is_planned_priced_and_run(shell, server, sweep):
     assert len(SWEEP.splitlines()) <= 12
-    plan = shell("plan", sweep)
+    plan = shell.inside("plan", sweep)
     assert plan.out.startswith("1,200 trials: 30 variants x 40 cases x 1 sample\n")
     for name in ("direct", "brief", "steps"):
         assert f"\n{name}  in 10 variants, for case " in plan.out
-    estimate = shell("estimate", sweep, "--json").json
+    estimate = shell.inside("estimate", sweep, "--json").json
     assert estimate["requests"] == 1200
     assert 0 < estimate["expected_cost_usd"] < estimate["max_cost_usd"]
     assert estimate["expected_minutes"] == pytest.approx(600 / 1200)
@@ -51,19 +51,21 @@ def test_a_twelve_line_sweep_is_planned_priced_and_run(shell, server, sweep):
 
 
 def test_an_estimate_has_the_endpoint_count_and_offline_has_not(shell, server, sweep):
-    counted = shell("estimate", sweep, "--only", "direct/*/off", "--json").json
+    counted = shell.inside("estimate", sweep, "--only", "direct/*/off", "--json").json
     asked = server.requests("/v1/messages/count_tokens")
     assert len(asked) == 8  # four prompts of each model
     assert {variant["n_counted"] for variant in counted["variants"]} == {4}
-    guessed = shell("estimate", sweep, "--only", "direct/*/off", "--offline", "--json").json
+    guessed = shell.inside("estimate", sweep, "--only", "direct/*/off", "--offline", "--json").json
     assert len(server.requests("/v1/messages/count_tokens")) == 8
     assert {variant["n_counted"] for variant in guessed["variants"]} == {0}
-    assert "estimated from the length" in shell("estimate", sweep, "--offline").out
-    assert "counted by the endpoint (12 prompts of each model)" in shell("estimate", sweep).out
+    assert "estimated from the length" in shell.inside("estimate", sweep, "--offline").out
+    assert (
+        "counted by the endpoint (12 prompts of each model)" in shell.inside("estimate", sweep).out
+    )
 
 
 def test_a_dear_run_asks_first_and_leaves_nothing_behind(shell, server, sweep):
-    done = shell("run", sweep)
+    done = shell.inside("run", sweep)
     assert done.code == 2
     assert "1,200 requests, about $" in done.err
     assert "was not agreed to" in done.err
@@ -89,7 +91,9 @@ def test_rows_may_come_from_standard_input(shell, sweep):
 
 
 def checks(shell: Shell, suite) -> dict[str, str]:
-    return {check["name"]: check["status"] for check in shell("doctor", suite, "--json").json}
+    return {
+        check["name"]: check["status"] for check in shell.inside("doctor", suite, "--json").json
+    }
 
 
 def test_doctor_asks_the_endpoint_about_every_model(shell, server, sweep):
@@ -110,12 +114,12 @@ def test_doctor_asks_the_endpoint_about_every_model(shell, server, sweep):
 
 def test_doctor_says_what_is_wrong_and_what_to_do(shell, sweep):
     shell.suite(SWEEP.replace("claude-sonnet-4-6", "claude-sonet-4-6"), "sweep.yaml")
-    done = shell("doctor", sweep)
+    done = shell.inside("doctor", sweep)
     assert done.code == 2
     assert "PROBLEM  model claude-sonet-4-6: the endpoint has no claude-sonet-4-6" in done.out
     assert "Check the model's id for a typo" in done.out
     shell.environ["ANTHROPIC_API_KEY"] = "sk-wrong-1"
-    done = shell("doctor", sweep)
+    done = shell.inside("doctor", sweep)
     assert "PROBLEM  key of claude-haiku-4-5: the endpoint refuses the key" in done.out
     assert "sk-wrong-1" not in done.out + done.err
     shell.environ["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:9"

@@ -82,9 +82,8 @@ def test_run_tells_of_an_unfinished_run_and_goes_on_with_it(shell, server, begun
 def test_a_changed_suite_is_refused_with_what_changed(shell, server, begun, change, told):
     before = asked(server)
     suite = shell.suite(FEW.replace(*change))
-    done = shell("resume", begun, "-c", suite, "--extend")
+    done = shell.inside("resume", begun, "-c", suite, "--extend")
     assert done.code == 2 and told in done.err, done.err
-    assert "Traceback" not in done.err
     assert asked(server) == before
 
 
@@ -92,7 +91,7 @@ def test_what_a_suite_adds_is_refused_or_taken_in(shell, server, begun):
     text = FEW.replace("[off, 1024]", "[off, 1024, 4k]").replace("limit: 3", "limit: 4")
     suite = shell.suite(text + "samples: 2\nlimits: {concurrency: 3}\n")
     before = asked(server)
-    refused = shell("resume", begun, "-c", suite)
+    refused = shell.inside("resume", begun, "-c", suite)
     assert refused.code == 2 and "--extend" in refused.err
     for told in ("variant plain/claude-haiku-4-5/think-4096", "samples: 1 are now 2", "case '"):
         assert told in refused.err
@@ -121,7 +120,7 @@ def test_scorers_and_limits_may_change(shell, server, begun):
 
 
 def test_nothing_to_go_on_with(shell, server):
-    done = shell("run", shell.suite(FEW), "--resume")
+    done = shell.inside("run", shell.suite(FEW), "--resume")
     assert done.code == 2 and "there is no run of sums" in done.err
-    assert shell("resume", "--extend").code == 2
+    assert shell.inside("resume", "--extend").code == 2
     assert DATASET.exists() and asked(server) == 0

