@@ -13,8 +13,9 @@ from builders import WHEN, a_suite
 
 from evalkit.messages.request import request_digest
 from evalkit.plan.trials import trial_key
+from evalkit.store.making import create_run
 from evalkit.store.manifest import Manifest, write_manifest
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
 from evalkit.tables import RESPONSES
 from evalkit.types import Case, Thinking, Variant

@@ -30,6 +30,7 @@ from evalkit.errors import UsageError
 @click.argument("run", default="latest")
 @options(
     option("--retry-failed", is_flag=True, help="Ask failed trials again, too."),
+    option("--ask-missing", is_flag=True, help="Also of an imported run: ask what its file lacks."),
     option(
         "-c",
         "--config",
@@ -53,6 +54,7 @@ from evalkit.errors import UsageError
 def command(
     run: str,
     retry_failed: bool,
+    ask_missing: bool,
     config: Path | None,
     extend: bool,
     concurrency: int | None,
@@ -70,7 +72,7 @@ def command(
 ) -> int:
     """Go on with an unfinished RUN (default: the latest).
 
-    Only trials without a stored outcome are asked.
+    Only trials without a stored outcome are asked; of an imported run none, unless you say so.
 
     \b
     Example: evalkit resume latest --retry-failed
@@ -78,6 +80,7 @@ def command(
     from evalkit.cli.logfile import check_log
     from evalkit.cli.outcome import finish
     from evalkit.cli.progress import watching
+    from evalkit.pipeline.continuing import adopt_suite, refuse_import
     from evalkit.pipeline.run import execute_run
     from evalkit.store.runs import find_run
 
@@ -85,8 +88,9 @@ def command(
     folder, env = find_run(run, runs), environment(env_file)
     if extend and config is None:
         raise UsageError("--extend wants to know by what", "Name the suite file with -c.")
+    if not ask_missing:
+        refuse_import(folder)
     if config is not None:
-        from evalkit.pipeline.continuing import adopt_suite
         from evalkit.suite.load import load_suite
 
         adopt_suite(folder, load_suite(config, (), env), env, folder.manifest().only, extend=extend)

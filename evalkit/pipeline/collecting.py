@@ -56,9 +56,8 @@ def collect_bank(plan: Collection, listen: Listener) -> tuple[list[RunFolder], R
     cap = loaded.suite.budget.max_cost_usd
     for number in range(plan.repeat):
         if number == len(folders):
-            folders.append(start_run(loaded, plan.runs, plan.env))
             job = {"kind": BANK, "baseline": plan.name, "collection": collection}
-            write_job(folders[-1].path, job)
+            folders.append(start_run(loaded, plan.runs, plan.env, job=job))
         folder = folders[number]
         if folder.manifest().status == "complete":
             continue

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request, request_digest
+from evalkit.pipeline.importing import IMPORT
 from evalkit.pipeline.start import check_suite, stored_suite, suite_cases, suite_digests
 from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
@@ -81,6 +82,19 @@ def compare_with_run(
     changed += [f"case '{name}' has changed" for name in other]
     added += [f"case '{case.id}'" for case in fresh]
     return Changes(tuple(changed), tuple(added), tuple(fresh))
+
+
+def refuse_import(folder: RunFolder) -> None:
+    """Raise UsageError for a run of answers made elsewhere: going on with it would cost money."""
+    job = read_job(folder.path) or {}
+    if job.get("kind") != IMPORT:
+        return
+    raise UsageError(
+        f"{folder.path} holds the answers of {job.get('file', 'a file')}: nothing was sent for it, "
+        "and going on would ask models for what that file does not have",
+        "Import the file again if it has grown; evalkit compare and score take the run as it is. "
+        "To ask for the missing answers, and pay for them: --ask-missing.",
+    )
 
 
 def adopt_suite(

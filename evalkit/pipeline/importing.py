@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +13,13 @@ from typing import Any
 
 from evalkit.errors import DatasetError, UsageError
 from evalkit.pipeline.remaining import count_totals
-from evalkit.pipeline.start import check_suite, new_folder
+from evalkit.pipeline.start import blank_run, check_suite, checked_cases
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.trials import plan_trials
 from evalkit.store.journal import GROUP, Entry
+from evalkit.store.making import prepare_run
+from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.dataset import read_rows
@@ -25,6 +28,7 @@ from evalkit.suite.row import Row
 from evalkit.tables import encode_row, response_row
 from evalkit.types import Response, Trial, TrialResult, Usage
 
+IMPORT = "import"
 FIELDS = {
     "id": "the case's id, as dataset.id gives it",
     "text": "the answer",
@@ -39,8 +43,10 @@ FIELDS = {
     "cost_usd": "dollars",
     "elapsed_s": "seconds",
 }
+_TEXTS = ("thinking", "stop_reason", "model")
 _WHOLE = ("input_tokens", "output_tokens", "thinking_tokens")
 _FRACTIONS = ("cost_usd", "elapsed_s")
+_MOST = 2.0**53  # beyond it a float no longer tells whole numbers apart
 _PARTS = re.compile(r"([*?[])")
 
 
@@ -90,7 +96,8 @@ def import_answers(
 ) -> Imported:
     """Make a run of the answers in a CSV, JSONL or Parquet file; nothing is sent.
 
-    The variants are those the file has answers of. The file's answers are held in memory. Raises
+    The variants are those the file has answers of. The file's answers are held in memory. The
+    manifest comes last: an import that was killed has left no run, and may be done again. Raises
     DatasetError for a row that cannot be used, UsageError for columns or variants that are not
     there, and what :func:`check_suite` raises.
     """
@@ -102,7 +109,12 @@ def import_answers(
     suite = loaded.suite.model_copy(update={"samples": samples})
     keys = [_PARTS.sub(r"[\1]", key) for key in sorted(found)]
     variants = plan_variants(suite, endpoints, keys)
-    folder = new_folder(replace(loaded, suite=suite), runs, {}, variants, keys)
+    loaded = replace(loaded, suite=suite)
+    place, manifest = blank_run(loaded, runs, {}, variants, keys)
+    job = {"kind": IMPORT, "file": path.name}
+    cases = checked_cases(loaded, variants)
+    manifest = prepare_run(place, manifest, loaded.text, cases, job)
+    folder = RunFolder(place)
     writer = RunWriter(folder)
     try:
         trials = plan_trials(variants, folder.cases(), samples)
@@ -113,17 +125,16 @@ def import_answers(
                 f"{left.where}: no case of the dataset has the id '{left.case_id}'",
                 "The id column must hold what dataset.id names (--map id=COLUMN).",
             )
-        return _end(writer, folder, path)
+        return _end(writer, manifest, path)
     except BaseException:
         writer.abandon()
         folder.remove()
         raise
 
 
-def _end(writer: RunWriter, folder: RunFolder, path: Path) -> Imported:
+def _end(writer: RunWriter, manifest: Manifest, path: Path) -> Imported:
     writer.finish()
-    manifest = folder.manifest()
-    totals = count_totals(folder, manifest.planned)
+    totals = count_totals(writer.folder, manifest.planned)
     missing = manifest.planned - totals["ok"]
     manifest = replace(
         manifest,
@@ -132,8 +143,8 @@ def _end(writer: RunWriter, folder: RunFolder, path: Path) -> Imported:
         ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
         totals=totals,
     )
-    writer.close(manifest, is_complete=not missing)
-    return Imported(folder, missing)
+    writer.close(manifest, is_complete=True)  # no answer of the file is still to come
+    return Imported(writer.folder, missing)
 
 
 def _answers(path: Path, columns: Columns, variants: Sequence[PlannedVariant]) -> Iterator[_Answer]:
@@ -224,17 +235,24 @@ def _sample(row: Row, columns: Columns, draw: int) -> int:
 
 
 def _values(row: Row, columns: Columns, text_column: str) -> dict[str, Any]:
-    text = row.values[text_column]
-    values: dict[str, Any] = {"text": text if isinstance(text, str) else str(text)}
-    for name in ("thinking", "stop_reason", "model", *_WHOLE, *_FRACTIONS):
+    values: dict[str, Any] = {"text": _text(row, text_column)}
+    for name in (*_TEXTS, *_WHOLE, *_FRACTIONS):
         column = columns.of(name)
         if name in columns.named:
             _cell(row, column)
-        value = row.values.get(column)
-        if name in (*_WHOLE, *_FRACTIONS):
-            value = _number(row, column, whole=name in _WHOLE)
-        values[name] = value
+        is_text = name in _TEXTS
+        values[name] = _text(row, column) if is_text else _number(row, column, whole=name in _WHOLE)
     return values
+
+
+def _text(row: Row, column: str) -> str | None:
+    """A cell as text; what is no text is written as JSON has it."""
+    value = row.values.get(column)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
 
 
 def _number(row: Row, column: str, *, whole: bool) -> float | None:
@@ -245,7 +263,7 @@ def _number(row: Row, column: str, *, whole: bool) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
-    if not 0 <= number < float("inf") or (whole and number != int(number)):
+    if not 0 <= number < _MOST or (whole and number != int(number)):
         raise DatasetError(f"{row.where}: '{column}' is {value!r}, which is no such number")
     return int(number) if whole else number
 

@@ -18,12 +18,13 @@ from evalkit.analysis.readings import least_units
 from evalkit.analysis.trials import Trials
 from evalkit.pipeline.bank_checks import bank_for
 from evalkit.pipeline.gating import Prepared, gate_policy, prepare
-from evalkit.pipeline.start import check_suite, new_folder
+from evalkit.pipeline.start import blank_run, check_suite, checked_cases
 from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.stats.distributions import normal_quantile, one_sided_p
 from evalkit.stats.rehearsal import Population, rehearse
 from evalkit.store.baselines import Baseline
+from evalkit.store.making import create_run
 from evalkit.suite.load import LoadedSuite
 
 _RUNS = 1000
@@ -78,7 +79,8 @@ def gate_outlook(
     endpoints = resolve_endpoints(loaded.suite, env)
     variants = plan_variants(loaded.suite, endpoints, ())
     with tempfile.TemporaryDirectory(prefix="evalkit-") as place:
-        folder = new_folder(loaded, Path(place), endpoint_hosts(endpoints), variants, ())
+        path, manifest = blank_run(loaded, Path(place), endpoint_hosts(endpoints), variants, ())
+        folder = create_run(path, manifest, loaded.text, checked_cases(loaded, variants))
         policy = gate_policy(loaded.suite)
         prepared = prepare(folder, baseline, policy, imagined=_imagined)
         bank = bank_for(baseline, prepared.trials.cases.ids) if baseline else None

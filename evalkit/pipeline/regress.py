@@ -169,15 +169,15 @@ def _begun(
 
 def _start(job: Job, loaded: LoadedSuite, slot: str | None, policy: GatePolicy) -> RunFolder:
     """A new run, once it is sure that its gate can be answered; raises ConfigError if not."""
-    folder = start_run(loaded, job.runs, job.env, job.only)
+    name = job.baseline.name if job.baseline else None
+    told = {"kind": REGRESS, "slot": slot, "baseline": name}
+    folder = start_run(loaded, job.runs, job.env, job.only, job=told)
     try:
         prepared = prepare(folder, job.baseline, policy)
         _check_not_void(job, prepared)
     except BaseException:
         discard_run(folder)
         raise
-    name = job.baseline.name if job.baseline else None
-    write_job(folder.path, {"kind": REGRESS, "slot": slot, "baseline": name})
     return folder
 
 
@@ -325,8 +325,8 @@ def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> tuple[Moved | 
     if own:
         canary = own[-1]
     else:
-        canary = start_run(canary_suite(job.loaded, baseline, size), home, job.env)
-        write_job(canary.path, {"kind": CANARY, "of": run_id, "baseline": baseline.name})
+        purpose = {"kind": CANARY, "of": run_id, "baseline": baseline.name}
+        canary = start_run(canary_suite(job.loaded, baseline, size), home, job.env, job=purpose)
     outcome = execute_run(canary, job.env, listen, changes=_capped(job, spent_usd(folder)))
     if outcome.stopped and outcome.stopped.exit_code == EXIT_INTERRUPTED:
         raise Unfinished(outcome.stopped, canary)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -39,8 +40,9 @@ from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.problems import plan_problems
 from evalkit.plan.selection import no_rows, select_rows
 from evalkit.scorers.registry import build_scorer, scorer_problems
+from evalkit.store.making import create_run
 from evalkit.store.manifest import Manifest
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.runs import RunFolder
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.judge_schema import JUDGE, judge_of
 from evalkit.suite.load import LoadedSuite, read_suite
@@ -128,8 +130,11 @@ def start_run(
     only: Sequence[str] = (),
     *,
     judges: bool = True,
+    job: Mapping[str, Any] | None = None,
 ) -> RunFolder:
     """Make the folder of a new run: suite, cases, manifest. Nothing is sent.
+
+    ``job`` says what it is for, unless it was asked for by hand.
 
     Raises what :func:`check_suite` raises, ConfigError for a missing key, LocalModelError,
     UsageError for ``only`` that matches nothing, StoreError. Without ``judges``, their keys are
@@ -147,17 +152,18 @@ def start_run(
         find_keys(seats, env)
         check_local_model(seats)
     check_suite(loaded, discover(suite, endpoints, keys))
-    return new_folder(loaded, runs, endpoint_hosts(endpoints), variants, only)
+    path, manifest = blank_run(loaded, runs, endpoint_hosts(endpoints), variants, only)
+    return create_run(path, manifest, loaded.text, checked_cases(loaded, variants), job)
 
 
-def new_folder(
+def blank_run(
     loaded: LoadedSuite,
     runs: Path,
     hosts: Mapping[str, str],
     variants: Sequence[PlannedVariant],
     only: Sequence[str],
-) -> RunFolder:
-    """The folder of a new run of these variants, without any outcome; raises StoreError."""
+) -> tuple[Path, Manifest]:
+    """Where a new run of these variants is to lie, and its manifest before its cases are known."""
     suite = loaded.suite
     now = datetime.now(UTC)
     run_id = secrets.token_hex(3)
@@ -178,8 +184,7 @@ def new_folder(
         only=tuple(only),
         git_commit=_git_commit(Path(loaded.source.path).parent),
     )
-    folder = runs / suite.name / f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
-    return create_run(folder, manifest, loaded.text, _checked(loaded, variants))
+    return runs / suite.name / f"{now:%Y%m%dT%H%M%SZ}-{run_id}", manifest
 
 
 def suite_cases(suite: Suite) -> Iterator[Case]:
@@ -212,7 +217,7 @@ def case_check(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> CaseC
     return CaseCheck(CaseMaker(suite.dataset, target_for(suite)), renderers)
 
 
-def _checked(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
+def checked_cases(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
     """The cases, each once prompts and judges' questions render for it (the first thousands)."""
     dataset = loaded.suite.dataset
     check, tags = case_check(loaded, variants), TagCheck(loaded)

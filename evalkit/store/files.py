@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from evalkit.errors import StoreError
+
+_CHECK = "Check free space and permissions of the folder."
+
+
+@contextlib.contextmanager
+def writing(path: Path, hint: str = _CHECK) -> Iterator[None]:
+    """Tell what the system refuses as a StoreError about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}", hint) from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -17,26 +28,16 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     when the disk is full or refuses; then nothing under ``path`` has changed.
     """
     aside = path.with_name(f".{path.name}.tmp")
-    try:
-        write(aside)
-        sync_file(aside)
-        aside.replace(path)
-        sync_folder(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
+    with writing(path):
+        try:
+            write(aside)
+            sync_file(aside)
+            aside.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
             raise
-        raise StoreError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            "Check free space and permissions of the folder.",
-        ) from error
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's content survive a power cut."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,14 +46,26 @@ def write_text(path: Path, text: str) -> None:
     def fill(aside: Path) -> None:
         aside.write_text(text, encoding="utf-8")
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{path.parent}: cannot be made: {error.strerror or error}",
-            "Check free space and permissions of the folder.",
-        ) from error
+    with writing(path.parent):
+        make_folder(path.parent)
     write_atomically(path, fill)
+
+
+def make_folder(path: Path, *, is_new: bool = False) -> None:
+    """Make a folder, and those above it, that survive a power cut. Raises OSError.
+
+    One that ``is_new`` must not be there yet.
+    """
+    lacking = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(parents=True, exist_ok=not is_new)
+    for one in lacking:
+        sync_folder(one.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content survive a power cut."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

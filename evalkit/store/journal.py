@@ -27,12 +27,14 @@ from typing import Any
 import pyarrow as pa
 
 from evalkit.errors import StoreError
+from evalkit.store.files import sync_folder, writing
 from evalkit.tables import responses_table
 
 GROUP = 256
 _READ_BYTES = 4 * 1024 * 1024
 GATHER_S = 0.01
-SUFFIXES = ("", "-wal", "-shm")
+_LOGS = ("-wal", "-shm")
+_SEALED = ".sealed"
 
 _TABLE = "CREATE TABLE IF NOT EXISTS outcomes (trial_key TEXT PRIMARY KEY, row BLOB NOT NULL)"
 _READ = "SELECT rowid, trial_key, row FROM outcomes WHERE rowid > ? ORDER BY rowid LIMIT ?"
@@ -67,7 +69,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = threading.Lock()
-        log = path.with_name(path.name + "-wal")
+        log = _named(path, "-wal")
+        if not path.exists() and _named(path, _SEALED).exists():
+            remove_journal(path)
         if not path.exists() and log.exists() and log.stat().st_size:
             # SQLite would take the log for that of another database, and delete it.
             raise _damaged(path, f"it is gone, though its log {log.name} is there")
@@ -145,6 +149,24 @@ class Journal:
             return False
 
 
+def remove_journal(path: Path) -> None:
+    """Remove a journal of which every row is sealed. Raises StoreError.
+
+    It goes under another name first: were this killed, the next writer ends it, while a log without
+    its database would look like rows that were lost.
+    """
+    with writing(path):
+        if path.exists():
+            path.replace(_named(path, _SEALED))
+            sync_folder(path.parent)
+        for suffix in (*_LOGS, _SEALED):
+            _named(path, suffix).unlink(missing_ok=True)
+
+
+def _named(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
 def read_journal(path: Path, batch: int) -> Iterator[list[Stored]]:
     """What a journal holds, by another process than its writer; batches see one moment together.
 
@@ -179,7 +201,7 @@ def _opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
 def _copied(path: Path, folder: Path) -> Path:
     """A copy of a journal with its write-ahead log, which holds the latest rows."""
     for suffix in ("", "-wal"):
-        part = path.with_name(path.name + suffix)
+        part = _named(path, suffix)
         if part.exists():
             shutil.copyfile(part, folder / part.name)
     return folder / path.name

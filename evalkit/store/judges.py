@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.errors import StoreError
-from evalkit.store.files import write_atomically
+from evalkit.store.files import make_folder, write_atomically, writing
 from evalkit.store.parts import BATCH_ROWS, key_digests, read_table
 from evalkit.store.runs import RunFolder
 from evalkit.tables import ANSWER_COLUMNS, VERDICTS, response_of
@@ -31,13 +30,8 @@ def judge_store(folder: RunFolder, name: str) -> RunFolder:
 def make_judge_store(folder: RunFolder, name: str) -> RunFolder:
     """The store, its folder made; raises StoreError."""
     store = judge_store(folder, name)
-    try:
-        store.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{store.path}: cannot be written: {error.strerror or error}",
-            "Check free space and permissions of the folder.",
-        ) from error
+    with writing(store.path):
+        make_folder(store.path)
     return store
 
 

@@ -6,6 +6,7 @@ import binascii
 import re
 import resource
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ _KEY_BYTES = 35  # "b2:" and 32 hex digits
 _NAME = re.compile(r"^part-(\d{5,})\.parquet$")
 
 Digests = npt.NDArray[np.bytes_]
+Mask = npt.NDArray[np.bool_]
 
 
 def list_parts(folder: Path) -> list[Path]:
@@ -155,14 +157,38 @@ def _chunk_digests(chunk: pa.Array) -> Digests:
     return np.frombuffer(binascii.unhexlify(digits.tobytes()), dtype="S16")
 
 
-def latest(digests: Sequence[Digests]) -> list[npt.NDArray[np.bool_]] | None:
-    """For each file, oldest first, which rows are the last of their trial; None if all are."""
-    everything = np.concatenate([np.empty(0, dtype="S16"), *digests])
-    total = len(everything)
-    ordered = np.sort(everything)  # np.unique would take a table of hashes several times as large
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What tells which rows of a file count: their trials, and whether each is an answer."""
+
+    digests: Digests
+    are_answers: Mask
+
+
+IDENTITY = ("trial_key", "status")
+
+
+def rows_of(table: pa.Table) -> Rows:
+    """The rows of a table with the columns IDENTITY. Raises StoreError for a key that is none."""
+    answers = pc.equal(table["status"], "ok")
+    return Rows(key_digests(table["trial_key"]), answers.to_numpy(zero_copy_only=False))
+
+
+def counting(files: Sequence[Rows]) -> list[Mask] | None:
+    """Which rows of each file, oldest first, are the one that counts of its trial; None if all are.
+
+    An answer counts before a failure, whichever came first: it was paid for, and a trial that has
+    one is never asked again. Of several of a kind the last counts.
+    """
+    digests = np.concatenate([np.empty(0, dtype="S16"), *(one.digests for one in files)])
+    total = len(digests)
+    ordered = np.sort(digests)  # np.unique would take a table of hashes several times as large
     if not (ordered[1:] == ordered[:-1]).any():
         return None
-    _, last = np.unique(everything[::-1], return_index=True)
+    answers = np.concatenate([one.are_answers for one in files])
+    # Failures first, so that the last of a trial is the one that counts.
+    places = np.concatenate([np.flatnonzero(~answers), np.flatnonzero(answers)])
+    _, last = np.unique(digests[places][::-1], return_index=True)
     keep = np.zeros(total, dtype=np.bool_)
-    keep[total - 1 - last] = True
-    return np.split(keep, np.cumsum([len(part) for part in digests])[:-1])
+    keep[places[total - 1 - last]] = True
+    return np.split(keep, np.cumsum([len(one.digests) for one in files])[:-1])

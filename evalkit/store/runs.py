@@ -1,4 +1,4 @@
-"""Run folders: made, found, read by any process (``writer.py`` has the one that writes).
+"""Run folders: found and read by any process (``making.py`` makes them, ``writer.py`` writes).
 
 ::
 
@@ -8,7 +8,7 @@
     scores/<scorer>.parquet                       one file a scorer
     lock                                          held by the writer
 
-Of two rows for one trial the later wins (an answer replaces an earlier failure).
+Of two rows for one trial an answer counts before a failure, else the later one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -32,21 +31,22 @@ import pyarrow.parquet as pq
 from evalkit.errors import StoreError, UnknownRun
 from evalkit.store.baselines import read_baseline
 from evalkit.store.cases import cases_named, read_cases, write_cases
-from evalkit.store.files import sync_file, sync_folder, write_atomically
+from evalkit.store.files import write_atomically
 from evalkit.store.journal import read_journal, table_of
 from evalkit.store.lock import RunLock, holder
-from evalkit.store.manifest import MANIFEST, Manifest, Status, read_manifest, write_manifest
+from evalkit.store.manifest import MANIFEST, Manifest, Status, read_manifest
 from evalkit.store.parts import (
     BATCH_ROWS,
+    IDENTITY,
     allow_open_files,
     batches,
-    key_digests,
-    latest,
+    counting,
     list_parts,
     open_parquet,
     read_open_part,
     read_part,
     read_table,
+    rows_of,
 )
 from evalkit.tables import (
     RESPONSES,
@@ -95,7 +95,7 @@ class RunFolder:
 
     def size_bytes(self) -> int:
         """What the run takes on disk."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        return sum(_size(path) for path in self.path.rglob("*"))
 
     def remove(self) -> None:
         """Delete the run. Raises StoreError if another process writes it or the disk refuses."""
@@ -126,13 +126,13 @@ class RunFolder:
         return cases_named(self.cases_path, ids)
 
     def outcomes(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """All outcomes, one row a trial (the latest), a part at a time; schema RESPONSES.
+        """All outcomes, one row a trial, a part at a time; schema RESPONSES.
 
         ``columns`` limits what is read. Safe while another process writes the run. Raises
         StoreError naming a damaged file.
         """
         wanted = list(columns) if columns else RESPONSES.names
-        read = wanted if "trial_key" in wanted else ["trial_key", *wanted]
+        read = list(dict.fromkeys([*IDENTITY, *wanted]))
         # The journal first: a row sealed meanwhile is then seen twice rather than not at all.
         unsealed = self.unsealed(read)
         with ExitStack() as stack:
@@ -140,11 +140,8 @@ class RunFolder:
             parts = self.parts()
             allow_open_files(len(parts))
             files = [(part, stack.enter_context(open_parquet(part))) for part in parts]
-            digests = [
-                key_digests(read_open_part(part, file, ["trial_key"])["trial_key"])
-                for part, file in files
-            ]
-            kept = latest([*digests, key_digests(unsealed["trial_key"])])
+            rows = [rows_of(read_open_part(part, file, IDENTITY)) for part, file in files]
+            kept = counting([*rows, rows_of(unsealed)])
             for number, (part, file) in enumerate(files):
                 table = read_open_part(part, file, wanted)
                 yield table if kept is None else table.filter(pa.array(kept[number]))
@@ -241,6 +238,14 @@ class RunFolder:
         return pa.concat_tables([RESPONSES.empty_table().select(columns), *tables])
 
 
+def _size(path: Path) -> int:
+    """The bytes of a file; none of one that has just gone, as files of a running run do."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
+
+
 def _by_the_million(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Tables joined to large ones: looking names up costs the more the more often it is begun."""
     waiting: list[pa.Table] = []
@@ -260,43 +265,6 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema
             writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
 
 
-def create_run(
-    folder: Path, manifest: Manifest, suite_text: str, cases: Iterable[Case]
-) -> RunFolder:
-    """Make a run folder with its cases; the manifest comes last and makes it a run.
-
-    ``n_cases``, the dataset's digest and ``planned`` (given per case) are filled in from the cases.
-    Raises StoreError, and whatever reading the cases raises; then
-    the folder is removed again.
-    """
-    try:
-        folder.mkdir(parents=True)
-        (folder / "suite.yaml").write_text(suite_text, encoding="utf-8")
-        n_cases, digest = write_cases(folder / "cases.parquet", cases)
-        # All of it is on disk before the manifest, which makes it a run, and its way there is too.
-        for name in ("suite.yaml", "cases.parquet"):
-            sync_file(folder / name)
-        manifest = replace(
-            manifest,
-            n_cases=n_cases,
-            planned=manifest.planned * n_cases,
-            digests={**manifest.digests, "dataset": digest},
-        )
-        write_manifest(folder, manifest)
-        for parent in (folder.parent, folder.parent.parent):
-            sync_folder(parent)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise StoreError(
-            f"{folder}: cannot be written: {error.strerror or error}",
-            "Choose another place with --runs DIR.",
-        ) from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return RunFolder(folder)
-
-
 _BACK = re.compile(r"^(?P<name>.+)~(?P<back>\d+)$")
 
 
@@ -307,8 +275,8 @@ def find_run(reference: str, runs: Path) -> RunFolder:
     baseline that is still there. Raises UnknownRun with what there is, StoreError when an id prefix
     fits several runs.
     """
-    for path in (Path(reference).expanduser(), runs / reference):
-        if (path / MANIFEST).exists():
+    for path in (Path(reference), runs / reference):
+        if _is_run(path):
             return RunFolder(path)
     if reference.startswith("@"):
         return _newest_banked(reference, runs)
@@ -330,6 +298,14 @@ def find_run(reference: str, runs: Path) -> RunFolder:
         f"no run '{reference}' in {runs}",
         f"There are: {there}" if there else "There is no run yet.",
     )
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a run is there; not where the name is none for a path, or may not be looked at."""
+    try:
+        return (path / MANIFEST).exists()
+    except OSError:
+        return False
 
 
 def _newest_banked(reference: str, runs: Path) -> RunFolder:

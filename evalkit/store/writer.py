@@ -15,15 +15,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from evalkit.errors import StoreError
-from evalkit.store.files import sync_folder
-from evalkit.store.journal import SUFFIXES, Entry, Journal, table_of
+from evalkit.store.files import make_folder, writing
+from evalkit.store.journal import Entry, Journal, remove_journal, table_of
 from evalkit.store.lock import RunLock
 from evalkit.store.manifest import Manifest, write_manifest
 from evalkit.store.parts import (
-    key_digests,
-    latest,
+    IDENTITY,
+    counting,
     part_number,
     read_part,
+    rows_of,
     write_table,
 )
 from evalkit.store.runs import RunFolder
@@ -79,9 +80,7 @@ class RunWriter:
             self.finish()
             self._journal.close()
             if is_complete:
-                for suffix in SUFFIXES:
-                    name = self.folder.journal_path.name + suffix
-                    self.folder.journal_path.with_name(name).unlink(missing_ok=True)
+                remove_journal(self.folder.journal_path)
             write_manifest(self.folder.path, manifest)
         finally:
             self._let_go()
@@ -138,17 +137,10 @@ class RunWriter:
     def _sweep(self) -> None:
         """Make the folder of parts, and remove what a killed writer left half-written in it."""
         path = self.folder.responses_path
-        try:
-            if not path.exists():
-                path.mkdir()
-                sync_folder(path.parent)
+        with writing(path):
+            make_folder(path)
             for left in path.glob(".part-*.tmp"):
                 left.unlink()
-        except OSError as error:
-            raise StoreError(
-                f"{path}: cannot be written: {error.strerror or error}",
-                "Check free space and permissions of the folder.",
-            ) from error
 
     def _remove_sealed_twice(self) -> None:
         """Killed between a part's rename and the journal's delete: the part has the rows."""
@@ -167,9 +159,9 @@ class RunWriter:
                 self._journal.remove(twice)
 
     def _drop_superseded(self) -> None:
-        """Rewrite parts without the rows that a newer part answers again."""
+        """Rewrite parts without the rows that count no more."""
         parts = self.folder.parts()
-        kept = latest([key_digests(read_part(part, ["trial_key"])["trial_key"]) for part in parts])
+        kept = counting([rows_of(read_part(part, IDENTITY)) for part in parts])
         for part, keep in zip(parts, kept or (), strict=False):
             if not keep.all():
                 write_table(part, read_part(part, RESPONSES.names).filter(pa.array(keep)))

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from evalkit.cli.failures import what_failed
 from evalkit.cli.status import command, status_document
 from evalkit.store.journal import Entry
+from evalkit.store.making import create_run
 from evalkit.store.manifest import write_manifest
-from evalkit.store.runs import create_run
 from evalkit.store.status import read_control, write_status
 from evalkit.store.writer import RunWriter
 from evalkit.tables import encode_row, response_row

@@ -12,7 +12,7 @@ from evalkit.pipeline.circuit import Circuit
 from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.stop import Reason, Stop
-from evalkit.store.runs import create_run
+from evalkit.store.making import create_run
 from evalkit.store.writer import RunWriter
 
 MODEL = "claude-haiku-4-5"

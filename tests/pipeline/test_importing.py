@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
-from evalkit.errors import DatasetError
+from evalkit.errors import DatasetError, UsageError
+from evalkit.pipeline.continuing import newest_run, refuse_import
 from evalkit.pipeline.importing import Columns, import_answers
+from evalkit.store.runs import list_runs
 from evalkit.suite.load import load_suite
 
 SUITE = """\
@@ -91,3 +97,70 @@ def test_ids_that_became_fractions_are_known(bring):
 def test_an_empty_text_of_the_long_form_is_an_empty_answer(bring):
     found, _ = bring("a.jsonl", {"id": [1], "variant": "off", "text": [""]})
     assert found["1", "off"]["text"] == "" and found["1", "off"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("input_tokens", 1e30), ("output_tokens", 2**63), ("cost_usd", 1e300), ("elapsed_s", "-1")],
+)
+def test_a_number_that_cannot_be_is_told_with_its_line(bring, tmp_path, column, value):
+    with pytest.raises(DatasetError, match=rf"a\.jsonl:1: '{column}' is .* no such number"):
+        bring("a.jsonl", {"id": [1], "variant": ["off"], "text": ["2"], column: [value]})
+    assert not list((tmp_path / "runs").rglob("manifest.json"))
+
+
+def test_what_is_no_text_is_kept_as_text(bring):
+    found, _ = bring(
+        "a.jsonl",
+        {
+            "id": [1, 2],
+            "variant": ["off", "off"],
+            "text": [4, {"sum": "é"}],
+            "thinking": [["one", 2], None],
+            "stop_reason": [{"kind": "end"}, "end_turn"],
+            "model": [5, "m"],
+        },
+    )
+    first, second = found["1", "off"], found["2", "off"]
+    assert (first["text"], second["text"]) == ("4", '{"sum": "é"}')
+    assert first["thinking_text"] == '["one", 2]' and first["stop_reason"] == '{"kind": "end"}'
+    assert first["model_answered"] == "5"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from evalkit.pipeline.importing import Columns, import_answers
+from evalkit.suite.load import load_suite
+
+place, names = sys.argv[1].split(":"), sys.argv[2:]
+owner = __import__(place[0], fromlist=["x"])
+for name in place[1].split(".")[:-1]:
+    owner = getattr(owner, name)
+setattr(owner, place[1].split(".")[-1], lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
+import_answers(load_suite(Path("suite.yaml"), (), {}), Path("a.jsonl"), Columns(), Path("runs"), {})
+"""
+
+
+@pytest.mark.parametrize(
+    "place", ["evalkit.store.writer:write_table", "evalkit.store.writer:write_manifest"]
+)
+def test_an_import_that_was_killed_has_left_no_run(bring, tmp_path, place):
+    answers = {"id": [1, 2], "variant": ["off", "off"], "text": ["2", "4"]}
+    pd.DataFrame(answers).to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    done = subprocess.run([sys.executable, "-c", KILLED, place], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list((tmp_path / "runs" / "imp").iterdir()) and not list_runs(tmp_path / "runs")
+    found, made = bring("a.jsonl", answers)
+    assert len(found) == 2 and [run.path for run in list_runs(tmp_path / "runs")] == [
+        made.folder.path
+    ]
+
+
+def test_nobody_goes_on_with_an_import_unasked(bring, tmp_path):
+    _, made = bring("a.jsonl", {"id": [1], "variant": ["off"], "text": ["2"]})
+    assert made.missing == 2 and made.folder.manifest().status == "stopped"
+    with pytest.raises(UsageError, match=r"holds the answers of a\.jsonl") as told:
+        refuse_import(made.folder)
+    assert "--ask-missing" in told.value.hint
+    assert newest_run(tmp_path / "runs", "imp") is None  # what `run --resume` goes on with

@@ -7,7 +7,7 @@ from evalkit.pipeline.remaining import count_totals, remaining_trials
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.plan.trials import plan_trials
-from evalkit.store.runs import create_run
+from evalkit.store.making import create_run
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
 

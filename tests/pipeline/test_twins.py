@@ -9,8 +9,9 @@ import pytest
 from builders import WHEN
 
 from evalkit.pipeline.twins import with_twins_as_clusters
+from evalkit.store.making import create_run
 from evalkit.store.manifest import Manifest
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.runs import RunFolder
 from evalkit.types import Case
 
 

@@ -17,7 +17,8 @@ from store.test_runs import entries, manifest, stored_keys
 from evalkit.errors import StoreError
 from evalkit.store.journal import Journal, read_journal
 from evalkit.store.lock import RunLock, holder
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.making import create_run
+from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 
 # Commits, seals and ends a run, with small parts, and answers failures anew meanwhile.

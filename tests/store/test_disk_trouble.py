@@ -13,8 +13,9 @@ from store.test_runs import entries, manifest, stored_keys
 
 from evalkit.errors import EXIT_USAGE, StoreError
 from evalkit.store import writer as writer_module
+from evalkit.store.making import create_run
 from evalkit.store.manifest import write_manifest
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 
 # A limit on a file's size stands for a full disk: the kernel refuses to write further.

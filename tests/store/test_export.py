@@ -12,7 +12,8 @@ from store.test_runs import entries, manifest
 
 from evalkit.errors import StoreError
 from evalkit.store.export import FORMATS, export_run
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.making import create_run
+from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 
 TEXTS = [

@@ -16,8 +16,9 @@ from store.test_runs import entries, manifest
 
 from evalkit.errors import StoreError
 from evalkit.store import writer as writer_module
-from evalkit.store.parts import key_digests, latest
-from evalkit.store.runs import RunFolder, create_run
+from evalkit.store.making import create_run
+from evalkit.store.parts import Rows, counting, key_digests
+from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.tables import FORMAT, RESPONSES
 
@@ -92,10 +93,20 @@ def test_digests_tell_keys_apart_also_in_slices():
 
 
 def test_the_latest_of_several_files():
-    one, two = np.array([b"a", b"b"], "S16"), np.array([b"b", b"c"], "S16")
-    assert latest([one, one[:0]]) is None and latest([]) is None
-    kept = latest([one, two])
+    def rows(**trials: bool) -> Rows:
+        return Rows(np.array([key.encode() for key in trials], "S16"), np.array([*trials.values()]))
+
+    assert counting([rows(a=True, b=True), rows(c=False)]) is None and counting([]) is None
+    kept = counting([rows(a=True, b=True), rows(b=True, c=True)])
     assert [mask.tolist() for mask in kept] == [[True, False], [True, True]]
+    kept = counting([rows(a=False, b=False), rows(b=False), rows(a=True)])
+    assert [mask.tolist() for mask in kept] == [[False, False], [True], [True]]
+
+
+def test_an_answer_counts_before_a_later_failure():
+    digests = np.array([b"a", b"b"], "S16")
+    older, newer = Rows(digests, np.array([True, False])), Rows(digests, np.array([False, False]))
+    assert [mask.tolist() for mask in counting([older, newer])] == [[True, False], [False, True]]
 
 
 def test_a_run_of_more_parts_than_files_may_be_open(folder, monkeypatch):

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,10 +11,14 @@ import pytest
 from builders import WHEN, a_case, a_failure, a_response, a_result
 
 from evalkit.errors import StoreError, UnknownRun
+from evalkit.store import files, making
 from evalkit.store import writer as writer_module
-from evalkit.store.journal import Entry
+from evalkit.store.jobs import read_job
+from evalkit.store.journal import Entry, read_journal
+from evalkit.store.judges import make_judge_store
+from evalkit.store.making import create_run
 from evalkit.store.manifest import Manifest
-from evalkit.store.runs import RunFolder, create_run, find_run, list_runs
+from evalkit.store.runs import RunFolder, find_run, list_runs
 from evalkit.store.writer import RunWriter
 from evalkit.tables import RESPONSES, encode_row, response_row
 
@@ -261,3 +266,63 @@ def test_cases_large_and_many_are_written_in_small_groups(tmp_path):
     wanted[[0, 8, 2_999]] = True
     assert [case.id for case in run.cases(wanted)] == ["c0", "c8", "c2999"]
     assert [case.id for case in run.cases(wanted[:9])] == ["c0", "c8"]
+
+
+def test_a_run_that_is_there_already_is_left_alone(folder):
+    with pytest.raises(StoreError, match="File exists"):
+        create_run(folder.path, manifest(), "", [a_case("other")])
+    assert [case.id for case in folder.cases()] == ["c0", "c1", "c2"]
+
+
+def test_what_a_run_is_for_is_said_before_it_is_one(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(making, "write_manifest", lambda path, told: said.append(read_job(path)))
+    create_run(tmp_path / "sums" / "r", manifest(), "", [a_case()], {"kind": "bank"})
+    assert said == [{"kind": "bank"}]
+
+
+def test_every_folder_on_the_way_to_a_run_survives_a_power_cut(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    path = tmp_path / "new" / "runs" / "sums" / "r"
+    store = make_judge_store(create_run(path, manifest(), "", [a_case()]), "clarity")
+    # A new name is on the disk once the folder that holds it is.
+    made = [path.parents[2], path.parents[1], path.parent, path, store.path.parent, store.path]
+    assert {one.parent for one in made} <= set(synced)
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_killed_while_the_journal_goes_though_somebody_reads_it(folder, monkeypatch, gone):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(0), a_result(1)))
+    reading = read_journal(folder.journal_path, 1)
+    next(reading)  # keeps the log from being folded in
+    left, unlink_now = [gone], Path.unlink
+
+    def unlink(path, missing_ok=False):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        unlink_now(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(KeyboardInterrupt):
+        writer.close(manifest(), is_complete=True)
+    monkeypatch.undo()
+    reading.close()
+    RunWriter(folder).close(manifest(), is_complete=True)
+    assert stored_keys(folder) == {a_result(0).trial.key, a_result(1).trial.key}
+    assert not list(folder.path.glob("journal*"))
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "~nobody-of-that-name", "../..", "", "/root/x"])
+def test_a_name_that_can_be_no_run_is_told_like_any_other(folder, name, monkeypatch):
+    with pytest.raises(UnknownRun, match="no run"):
+        find_run(name, folder.path.parents[1])
+
+    def refuse(path, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(UnknownRun, match="no run"):
+        find_run(name, folder.path.parents[1])
