@@ -206,6 +206,11 @@ def _verdict_notes(
         yield f"{units}, and a verdict needs {MIN_UNITS}"
     elif evidence.units < FEW_UNITS:
         yield f"only {units}: read the verdict with caution"
+    elif evidence.equal_units < FEW_UNITS:
+        yield (
+            f"{units} of very unequal size, which tell as much as {evidence.equal_units:.0f} equal"
+            " ones: read the verdict with caution"
+        )
     if decision.verdict == "too few" or difference.low is None or difference.high is None:
         return
     omits_zero = difference.low > 0 or difference.high < 0
@@ -228,7 +233,7 @@ def _beyond_the_dataset(evidence: Evidence, decision: _Decision, left: int) -> s
     if decision.samples is not None:
         samples = counted(decision.samples, "sample")
         return f"the dataset has {has}: about {samples} of each would settle it"
-    about = f"it has {has} and it takes about {roughly(decision.needs or 0)}"
+    about = f"it has {has}, and about {roughly(decision.needs or 0)} more are needed"
     if evidence.noise is None:
         return f"cannot be settled with this dataset: {about}; several samples of each may help"
     return f"cannot be settled with this dataset at any number of samples: {about}"

@@ -61,6 +61,17 @@ class Evidence:
         return self.test.units if self.test else min(1, len(self.values))
 
     @property
+    def equal_units(self) -> float:
+        """How many clusters of equal size would tell as much as those of unequal size do.
+
+        Kish's (1965) effective number; few large clusters carry a mean that many small ones join.
+        """
+        if self.clusters is None or not len(self.values):
+            return float(self.units)
+        sizes = np.unique(self.clusters, return_counts=True)[1].astype(np.float64)
+        return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+    @property
     def is_paired(self) -> bool:
         """Whether at least half of the cases that have a score have both."""
         return self.n_unpaired <= len(self.values)

@@ -12,6 +12,8 @@ from evalkit.analysis.evidence import MIN_UNITS
 from evalkit.analysis.results import CurvePoint
 from evalkit.analysis.sweep import Sweep
 from evalkit.stats.arrays import FloatArray
+from evalkit.stats.distributions import critical, two_sided_p
+from evalkit.stats.estimates import Estimate, wilson
 from evalkit.stats.fronts import isotonic, mean_slope, pareto_front, share_within
 from evalkit.stats.resampling import max_t_critical, resampled_means
 
@@ -77,14 +79,21 @@ def _on_front(
     drawn = resampled_means(columns, clusters, seed=seed)
     member = pareto_front(drawn[:, n:], drawn[:, :n]).mean(axis=0)
     front = pareto_front(means[n:], means[:n])
-    scores = drawn[:, :n]
-    reach = max_t_critical(scores, sweep.options.confidence) * scores.std(axis=0)
+    at_once = max_t_critical(drawn[:, :n], sweep.options.confidence)
     return [
         replace(
             point,
             is_on_front=bool(front[at]),
             front_share=float(member[at]),
-            band=(max(0.0, means[at] - reach[at]), min(1.0, means[at] + reach[at])),
+            band=_band(point.score, at_once),
         )
         for at, point in enumerate(points)
     ]
+
+
+def _band(score: Estimate, at_once: float) -> tuple[float, float] | None:
+    """Wilson's interval with the critical value of all settings at once, Student's where t is."""
+    if score.value is None or score.n_eff is None:
+        return None
+    confidence = 1 - two_sided_p(at_once, None)
+    return wilson(score.value, score.n_eff, critical(confidence, score.df))

@@ -70,4 +70,5 @@ def _ratio(sweep: Sweep, used: FloatArray, dearer: int, cheaper: int) -> Estimat
         more[known],
         None if clusters is None else clusters[known],
         sweep.options.confidence,
+        is_difference=True,
     )

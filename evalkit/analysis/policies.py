@@ -85,10 +85,7 @@ def _best_per_tag(sweep: Sweep) -> Policy | None:
     scores = sweep.scored.cases.mean[list(sweep.rows)]
     costs = sweep.cost_usd[list(sweep.rows)]
     whole = np.asarray(~np.isnan(scores).any(axis=0), dtype=np.bool_)
-    seed = sweep.options.seed ^ zlib.crc32(f"halves:{sweep.points[0].variant}".encode())
-    by_id = np.argsort(sweep.trials.cases.ids, kind="stable")
-    side = np.zeros(scores.shape[1], dtype=np.int64)
-    side[by_id] = np.random.default_rng(seed).permutation(scores.shape[1]) % 2
+    side = _halves(sweep)
     chosen = np.full(scores.shape[1], len(sweep) - 1)
     best: dict[str, str] = {}
     for code, tag in enumerate(names):
@@ -108,6 +105,22 @@ def _best_per_tag(sweep: Sweep) -> Policy | None:
     about = f"the best setting for each tag ({told}); judged on cases it was not chosen by"
     by_case, paid = scores[chosen, cases], costs[chosen, cases]
     return _policy(sweep, "best setting per tag", about, by_case, paid, whole)
+
+
+def _halves(sweep: Sweep) -> IntArray:
+    """Which half each case belongs to, whole clusters together."""
+    cases = sweep.trials.cases
+    seed = sweep.options.seed ^ zlib.crc32(f"halves:{sweep.points[0].variant}".encode())
+    place = np.empty(len(cases.ids), dtype=np.int64)
+    place[np.argsort(cases.ids, kind="stable")] = np.arange(len(cases.ids))
+    if cases.clusters is not None:
+        # The first case of a cluster stands for it, so that the order of rows decides nothing.
+        _, unit = np.unique(cases.clusters, return_inverse=True)
+        first = np.full(int(unit.max()) + 1, len(place))
+        np.minimum.at(first, unit, place)
+        place = first[unit]
+    side: IntArray = (np.random.default_rng(seed).permutation(len(place)) % 2)[place]
+    return side
 
 
 def _main_tags(sweep: Sweep) -> tuple[IntArray, Sequence[str]]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from evalkit.analysis.trials import COLUMNS, Trials, aligned, cluster_labels, narrowed, read_trials
 from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.twins import with_twins_as_clusters
+from evalkit.pipeline.twins import bare_id, with_twins_as_clusters
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
@@ -48,7 +48,7 @@ def overview(folder: RunFolder) -> list[VariantOverview]:
     suite, manifest = stored_suite(folder), folder.manifest()
     planned = plan_variants(suite, resolve_endpoints(suite, {}), manifest.only)
     variants = [one.variant for one in planned]
-    cases, _ = with_twins_as_clusters(folder, suite.dataset.id)
+    cases, _ = with_twins_as_clusters(folder, bare_id(suite.dataset.id, planned))
     names = [spec.name for spec in suite.scorers if spec.reduce == "mean"]
     tallies = {name: _Tally(len(variants), cases.num_rows) for name in names}
     grades = {name: _Grades(folder, name) for name in names if folder.count_scores(name)}

@@ -24,7 +24,7 @@ from evalkit.errors import StoreError, UsageError
 from evalkit.messages.request import encode_request
 from evalkit.pipeline.score import score_run, scorer_digest
 from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.twins import with_twins_as_clusters
+from evalkit.pipeline.twins import bare_id, with_twins_as_clusters
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.store.manifest import Manifest
@@ -95,7 +95,7 @@ def load_run(folder: RunFolder, label: str = "", *, is_frozen: bool = False) -> 
         for name, table in _scores(folder, suite, None if is_frozen else responses.num_rows).items()
     }
     responses = run.keyed(responses.drop_columns(["trial_key"]))
-    cases, n_twins = with_twins_as_clusters(folder, suite.dataset.id)
+    cases, n_twins = with_twins_as_clusters(folder, bare_id(suite.dataset.id, variants))
     pa.default_memory_pool().release_unused()  # what the texts took
     return replace(run, responses=responses, scores=scores, cases=cases, n_twins=n_twins)
 

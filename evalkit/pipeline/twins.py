@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evalkit.plan.matrix import PlannedVariant
 from evalkit.stats.arrays import IntArray
 from evalkit.store.parts import batches
 from evalkit.store.runs import RunFolder
+from evalkit.templates import ROW
 from evalkit.types import Case
+
+
+def bare_id(id_column: str | None, planned: Sequence[PlannedVariant]) -> str | None:
+    """The id's column where it only names a case; None where a prompt shows it to the model."""
+    prompts = [one.prompt for one in planned]
+    shown = {name for one in prompts for part in one.templates for name in part.variables}
+    shown = shown.union(*(one.columns for one in prompts))
+    return None if shown & {id_column, ROW} else id_column
 
 
 def with_twins_as_clusters(folder: RunFolder, id_column: str | None) -> tuple[pa.Table, int]:
     """Case ids, clusters and tags, and how many cases repeat an earlier one's content.
 
     Such cases and the first of their kind share a cluster, unless the dataset names clusters. The
-    column that holds the id is no content.
+    column that holds the id is no content: see :func:`bare_id`.
     """
     cases = folder.case_columns()
     groups = _groups(folder, cases.num_rows, id_column)

@@ -95,7 +95,7 @@ def needs_words(one: Comparison) -> str:
         return f"{fmt.roughly(one.needs_cases)} more"
     if one.needs_samples:
         return fmt.count(one.needs_samples, "sample")
-    return "no more cases" if one.lacks_cases else ""
+    return "more than there are" if one.lacks_cases else ""
 
 
 def amount_change(change: Estimate | None, kind: str) -> str:

@@ -128,8 +128,8 @@ def _how_sure(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]
         verdicts = Counter(one.verdict for one in comparisons)
         told = [f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS if verdicts[verdict]]
         yield (
-            f"{fmt.count(len(comparisons), 'comparison')}, paired over "
-            f"{_span([one.n_pairs for one in comparisons])} cases: {', '.join(told)}."
+            f"{fmt.count(len(comparisons), 'comparison')}, {_pairing(comparisons)}:"
+            f" {', '.join(told)}."
         )
         yield f"Ranges in brackets are {fmt.confidence(comparisons[0].difference)} intervals."
         yield from _what_would_settle(comparisons)
@@ -140,9 +140,18 @@ def _how_sure(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]
     yield from _losses(analysis.variants)
 
 
-def _span(numbers: Sequence[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+def _pairing(comparisons: Sequence[Comparison]) -> str:
+    """On how many cases comparisons rest, those that could not be paired by case apart."""
+    sizes = [one.n_pairs for one in comparisons if one.is_paired]
+    apart = len(comparisons) - len(sizes)
+    told = []
+    if sizes:
+        low, high = min(sizes), max(sizes)
+        told.append(f"paired over {f'{low:,} to ' if low < high else ''}{fmt.count(high, 'case')}")
+    if apart:
+        which = f"{apart:,} " if sizes else ""
+        told.append(f"{which}not paired, the cases differ")
+    return ", ".join(told)
 
 
 def _what_would_settle(comparisons: Sequence[Comparison]) -> Iterator[str]:

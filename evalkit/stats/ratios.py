@@ -7,7 +7,7 @@ denominator is near 0, and is unbounded where the denominator cannot be told fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -17,6 +17,9 @@ from evalkit.stats.arrays import FloatArray
 from evalkit.stats.distributions import critical
 from evalkit.stats.estimates import Estimate, without_interval
 from evalkit.stats.jackknife import unit_mean, unit_sums
+
+_SAME = 1e-12
+"""Differences of scores this close are one and the same."""
 
 
 def amount_estimate(
@@ -91,11 +94,14 @@ def ratio_estimate(
     denominator: FloatArray,
     clusters: npt.ArrayLike | None = None,
     confidence: float = 0.95,
+    *,
+    is_difference: bool = False,
 ) -> Estimate:
     """The ratio of two means over the same rows with Fieller's interval.
 
     No value where the denominator's mean is 0, no interval (and a note) where it cannot be told
-    from 0.
+    from 0. A numerator that ``is_difference`` of scores, in [-1, 1], and never varies is taken to
+    be as uncertain as Tango's interval has it: few rows that all agree prove nothing.
     """
     n = len(numerator)
     means = two_means(numerator, denominator, clusters) if n else None
@@ -103,7 +109,10 @@ def ratio_estimate(
         below = float(denominator.mean()) if n else 0.0
         return without_interval(float(numerator.mean()) / below if below else None, n, confidence)
     value = means.first / means.second if means.second else None
-    ends = fieller(means, critical(confidence, means.units - 1))
+    limit = critical(confidence, means.units - 1)
+    if is_difference and np.ptp(numerator) < _SAME:
+        means = replace(means, var_first=(limit / (means.units + limit**2)) ** 2, covariance=0.0)
+    ends = fieller(means, limit)
     low, high = ends or (None, None)
     return Estimate(
         value=value,

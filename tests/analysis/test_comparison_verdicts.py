@@ -97,6 +97,15 @@ def test_too_few(n: int) -> None:
     assert comparison.difference.value == (1.0 if n else None)
 
 
+def test_clusters_of_very_unequal_size_count_as_fewer() -> None:
+    clusters = [f"g{number}" for number in range(40)] + [f"big{number % 3}" for number in range(60)]
+    told = compared(*discordant(40, 5, 55), clusters=clusters).notes
+    assert (
+        "43 independent clusters of very unequal size, which tell as much as 8 equal ones:"
+        " read the verdict with caution"
+    ) in told
+
+
 def test_clusters_are_what_must_be_many() -> None:
     clusters = [f"g{number % 5}" for number in range(100)]
     comparison = compared(*discordant(60, 0, 40), clusters=clusters)

@@ -88,6 +88,21 @@ def test_the_rising_line_and_bands() -> None:
     assert found.points[0].band[1] - found.points[0].band[0] > 2 * 1.96 * 0.05
 
 
+def test_a_setting_that_is_always_right_has_a_band_and_a_gain_with_a_width() -> None:
+    found = curve({OFF: graded(40, 40, None, 0.001), SMALL: graded(40, 40, 500, 0.003)})
+    for point in found.points:
+        assert point.band is not None
+        assert (point.band[0], point.band[1]) == (pytest.approx(0.9, abs=0.02), 1.0)
+        assert point.score.low is not None
+        assert point.band[0] <= point.score.low
+    (gain,) = found.gains
+    for ratio in (gain.per_1k_tokens, gain.per_dollar):
+        assert ratio is not None
+        assert ratio.low is not None
+        assert ratio.high is not None
+        assert ratio.low < 0 < ratio.high
+
+
 def test_the_front_and_how_sure_it_is() -> None:
     found = curve(
         {
@@ -150,18 +165,23 @@ def test_the_best_setting_per_tag_is_judged_on_other_cases() -> None:
     assert policy.cost_usd == pytest.approx(0.0055)
 
 
-def test_choosing_by_chance_is_not_flattered() -> None:
+@pytest.mark.parametrize("copies", [1, 4])
+def test_choosing_by_chance_is_not_flattered(copies: int) -> None:
     rng = np.random.default_rng(5)
-    tags = {case: [f"t{case % 8}"] for case in range(160)}
+    tags = {case: [f"t{case // copies % 8}"] for case in range(160)}
+    clusters = [f"g{case // copies}" for case in range(160)] if copies > 1 else None
     values = []
     for _ in range(20):
         arms = {
-            one: [{"value": value} for value in rng.random(160).round().tolist()]
+            one: [
+                {"value": value}
+                for value in np.repeat(rng.random(160 // copies).round(), copies).tolist()
+            ]
             for one in (OFF, SMALL, LARGE)
         }
-        policies = curve(arms, tags=tags).policies
+        policies = curve(arms, tags=tags, clusters=clusters).policies
         values += [one.score.value for one in policies if one.name == "best setting per tag"]
-    assert np.mean(values) == pytest.approx(0.5, abs=0.02)  # type: ignore[arg-type]
+    assert np.mean(values) == pytest.approx(0.5, abs=0.02 * copies**0.5)  # type: ignore[arg-type]
 
 
 def test_too_few_cases_have_no_front_and_no_policy() -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import WHEN
+from builders import WHEN, a_suite
 
-from evalkit.pipeline.twins import with_twins_as_clusters
+from evalkit.pipeline.twins import bare_id, with_twins_as_clusters
+from evalkit.plan.matrix import plan_variants
 from evalkit.store.making import create_run
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
-from evalkit.types import Case
+from evalkit.suite.schema import Suite
+from evalkit.types import Case, Endpoint
 
 
 def stored(folder: Path, *cases: Case) -> RunFolder:
@@ -62,3 +64,18 @@ def test_ids_of_any_kind_are_no_content(tmp_path: Path, value: Any) -> None:
 def test_a_cluster_that_the_dataset_names_stays(tmp_path: Path) -> None:
     cases = Case("a", {"q": "x"}, cluster="k"), Case("b", {"q": "x"}, cluster="m")
     assert clusters(tmp_path, *cases) == (["k", "m"], 1)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "bare"),
+    [
+        ({"p": "{{ question }}"}, "id"),
+        ({"p": "{{ question }}", "q": "number {{ id }}"}, None),
+        ({"p": {"system": "{{ row['id'] }}", "user": "{{ question }}"}}, None),
+        ({"p": {"user": "look", "images": "id"}}, None),
+    ],
+)
+def test_an_id_that_the_model_sees_is_content(prompts: dict[str, Any], bare: str | None) -> None:
+    suite = Suite.model_validate(a_suite(prompts=prompts))
+    endpoints = {one.name: Endpoint(one.name, "http://x") for one in suite.models}
+    assert bare_id("id", plan_variants(suite, endpoints)) == bare

@@ -86,6 +86,14 @@ def test_each_verdict_has_its_sentence() -> None:
     assert "−15 points (−27 to −3) for an 8-token budget" in told["By how much?"]
 
 
+def test_comparisons_of_different_cases_are_not_called_paired() -> None:
+    apart = {"is_paired": False, "n_pairs": 0}
+    told = judged(replace(BETTER, **apart))  # type: ignore[arg-type]
+    assert "1 comparison, not paired, the cases differ: 1 superior." in told["How sure are we?"]
+    told = judged(replace(BETTER, **apart), replace(OPEN, n_pairs=1))  # type: ignore[arg-type]
+    assert "2 comparisons, paired over 1 case, 1 not paired" in told["How sure are we?"]
+
+
 def test_equivalence_is_not_called_unproven() -> None:
     told = judged(EQUAL)
     assert told["What won?"] == (

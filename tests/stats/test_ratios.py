@@ -81,3 +81,17 @@ def test_clusters_widen_a_ratio() -> None:
     below = np.repeat(rng.normal(3, 0.5, 20), 5)
     alone, together = ratio_estimate(above, below), ratio_estimate(above, below, labels)
     assert (together.high or 0) - (together.low or 0) > 1.5 * ((alone.high or 0) - (alone.low or 0))
+
+
+def test_a_difference_that_never_varies_proves_little() -> None:
+    more = 500.0 + np.arange(12.0)
+    same = ratio_estimate(np.zeros(12), more, is_difference=True)
+    assert same.value == 0.0
+    limit = critical(0.95, 11)
+    reach = limit**2 / (12 + limit**2) / more.mean()
+    assert (same.low, same.high) == (
+        pytest.approx(-reach, rel=1e-3),
+        pytest.approx(reach, rel=1e-3),
+    )
+    always = ratio_estimate(np.full(12, 0.3), more, is_difference=True)
+    assert (always.low or 1.0) < 0.3 / more.mean() < (always.high or 0.0)
