@@ -31,6 +31,7 @@ EXIT_USAGE = 2
 EXIT_API = 3
 EXIT_BUDGET = 4
 EXIT_INCONCLUSIVE = 5
+EXIT_FAULT = 70
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES = {
@@ -40,6 +41,7 @@ EXIT_CODES = {
     EXIT_API: "the API refused us, or too many trials failed",
     EXIT_BUDGET: "budget reached",
     EXIT_INCONCLUSIVE: "inconclusive gate",
+    EXIT_FAULT: "a fault of evalkit itself, never a verdict",
     EXIT_INTERRUPTED: "interrupted",
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,17 +38,36 @@ def tell(report: GateReport, place: Path, *, as_json: bool, quiet: bool) -> int:
         click.echo(pages.to_json(report), nl=False)
     elif not quiet or report.exit_code:
         first, *rest = pages.lines(report)
-        click.secho(first, fg=_COLOURS[report.verdict], bold=True)
-        for line in rest:
-            click.echo(line)
+        with taken_literally():
+            click.secho(first, fg=_COLOURS[report.verdict], bold=True)
+            for line in rest:
+                click.echo(line)
         click.echo(f"Pages: {place}", err=True)
     _tell_github(report, as_json=as_json)
     return report.exit_code
 
 
+@contextmanager
+def taken_literally() -> Iterator[None]:
+    """What is printed meanwhile gives GitHub Actions no commands, whatever cases are called."""
+    if not _is_in_actions():
+        yield
+        return
+    token = secrets.token_hex(16)
+    click.echo(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        click.echo(f"::{token}::")
+
+
+def _is_in_actions() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def _tell_github(report: GateReport, *, as_json: bool) -> None:
     """Annotations, the step's summary and its outputs, inside GitHub Actions only."""
-    if os.environ.get("GITHUB_ACTIONS") != "true":
+    if not _is_in_actions():
         return
     for line in pages.workflow_commands(report):
         click.echo(line, err=as_json)

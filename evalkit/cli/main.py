@@ -12,7 +12,14 @@ import click
 
 from evalkit import __version__
 from evalkit.cli.memory import give_memory_back
-from evalkit.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, EvalkitError
+from evalkit.errors import (
+    EXIT_CODES,
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    ConfigError,
+    EvalkitError,
+)
 from evalkit.imports import postpone_pandas
 
 # The word you type, the file it lives in, and what --help says of it without opening the file.
@@ -134,6 +141,10 @@ def run_command(args: list[str]) -> int:
         # Whoever read our output has left (`evalkit list | head`); nothing more to say.
         sys.stderr.close()
         return 0
+    except Exception:  # noqa: BLE001 - told in full; Python's own exit 1 would say "a regression"
+        sys.excepthook(*sys.exc_info())
+        click.echo("This is a fault of evalkit, and says nothing of what was measured.", err=True)
+        return EXIT_FAULT
 
 
 def tell(error: EvalkitError) -> None:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from evalkit.pipeline.notify import Webhook
     from evalkit.pipeline.regress import Done
     from evalkit.pipeline.slots import Schedule
-    from evalkit.report.gate_report import GateReport
     from evalkit.store.baselines import Baseline
     from evalkit.suite.schema import Suite
 
@@ -165,7 +164,7 @@ def command(
         _tell_again(done, as_json=as_json, is_quiet=is_quiet)
     else:
         tell(done.report, place, as_json=as_json, quiet=is_quiet)
-        _notify(done.report, webhooks)
+    _notify(done, webhooks)
     if not done.is_final:
         reason = done.report.stopped_because if done.report else None
         why = f" ({reason})" if reason else ""
@@ -218,7 +217,7 @@ def seconds(text: str) -> float:
 
 def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[Webhook]:
     """Where to tell the verdict; an address that is not set is said before anything is sent."""
-    from evalkit.pipeline.notify import Webhook
+    from evalkit.pipeline.notify import NoAddress, Webhook, check_address
 
     for spec in suite.gate.notify:
         url = env.get(spec.url_env, "").strip()
@@ -227,6 +226,10 @@ def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[We
                 f"gate.notify: the variable {spec.url_env} is not set",
                 "Export it, put it into the .env file, or take the notify section out.",
             )
+        try:
+            check_address(url)
+        except NoAddress as error:
+            raise UsageError(f"gate.notify: {spec.url_env}: {error}") from None
         template = None if spec.template is None else folder / spec.template
         if template is not None and not template.is_file():
             raise UsageError(f"gate.notify: no template {template}")
@@ -251,20 +254,35 @@ def _write(done: Done, place: Path, copies: Mapping[str, Path | None]) -> None:
 
 def _tell_again(done: Done, *, as_json: bool, is_quiet: bool) -> None:
     """The result that the slot has already."""
+    from evalkit.cli.gate_outcome import taken_literally
+
     page = done.folder.path / "gate" / ("gate.json" if as_json else "gate.txt")
-    if as_json or done.exit_code or not is_quiet:
-        click.echo(page.read_text(encoding="utf-8"), nl=False)
+    text = page.read_text(encoding="utf-8")
+    if as_json:
+        click.echo(text, nl=False)
+    elif done.exit_code or not is_quiet:
+        with taken_literally():
+            click.echo(text, nl=False)
     if not is_quiet:
         click.echo(f"The slot {done.slot} has its result already; nothing was sent.", err=True)
 
 
-def _notify(report: GateReport, webhooks: list[Webhook]) -> None:
-    from evalkit.pipeline.notify import NotTold, is_wanted, tell_webhook
+def _notify(done: Done, webhooks: list[Webhook]) -> None:
+    """Tell the webhooks, also what an earlier call of the same slot could not tell."""
+    from evalkit.pipeline.jobs import is_notified, note_notified
+    from evalkit.pipeline.notify import Message, NotTold, tell_webhook
 
+    if not webhooks or (done.is_repeat and is_notified(done.folder)):
+        return
+    message = Message.of(done.folder.path / "gate")
+    is_told = True
     for number, webhook in enumerate(webhooks, start=1):
-        if not is_wanted(webhook.when, report):
+        if not message.is_wanted(webhook.when):
             continue
         try:
-            tell_webhook(webhook, report)
+            tell_webhook(webhook, message)
         except NotTold as error:
+            is_told = False
             click.echo(f"warning: webhook {number} was not told: {error}", err=True)
+    if is_told:
+        note_notified(done.folder)

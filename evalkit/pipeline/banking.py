@@ -24,12 +24,11 @@ from evalkit.pipeline.stored import StoredRun, differences, load_run, trials_of
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.stats.arrays import FloatArray
 from evalkit.stats.estimates import quantile
-from evalkit.store.baselines import BankedColumn, BankedRun, BankedVariant, Baseline
+from evalkit.store.baselines import AMOUNTS, BankedColumn, BankedRun, BankedVariant, Baseline
 from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
 
 DEFAULT_MARGIN = 0.05
-_AMOUNTS = ("cost_usd", "output_tokens", "thinking_tokens")
 _QUANTILES = {
     "latency_p50": ("elapsed_s", 0.5),
     "latency_p95": ("elapsed_s", 0.95),
@@ -163,7 +162,7 @@ def _banked(
         counts = np.sum([run[name].counts for run in runs], axis=0)
         squares = np.sum([run[name].squares for run in runs], axis=0)
         columns[name] = BankedColumn(tuple(sums.tolist()), tuple(counts.tolist()))
-        if name in _AMOUNTS:
+        if name in AMOUNTS:
             continue
         within[name] = banks.within_variance(sums, squares, counts)
         if not name.startswith("score:"):
@@ -197,7 +196,7 @@ def _kept(found: Mapping[str, Measure]) -> list[str]:
     """What is worth banking: scores, shares, and amounts that any answer tells."""
     shares = ("failed", "truncated", "refused", "no_text", "unscored")
     scores = [name for name in found if name.startswith("score:")]
-    return [*scores, *shares, *(name for name in _AMOUNTS if found[name].counts.any())]
+    return [*scores, *shares, *(name for name in AMOUNTS if found[name].counts.any())]
 
 
 def _margins(suite: Suite) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.analysis.verdicts import GateVerdict
 from evalkit.errors import StoreError, UsageError
 from evalkit.pipeline.slots import Schedule
-from evalkit.store.jobs import read_job
+from evalkit.store.jobs import read_job, write_job
 from evalkit.store.lock import RunLock, holder
 from evalkit.store.runs import RunFolder, list_runs
 
@@ -87,6 +87,16 @@ def previous_verdict(earlier: Earlier, folder: RunFolder) -> GateVerdict | None:
     others = [job["told"] for run, job in earlier if run.path != folder.path and "told" in job]
     told: list[GateVerdict] = own or others
     return told[-1] if told else None
+
+
+def is_notified(folder: RunFolder) -> bool:
+    """Whether everybody was told what a job came to."""
+    return bool((read_job(folder.path) or {}).get("notified"))
+
+
+def note_notified(folder: RunFolder) -> None:
+    """Remember that everybody was told."""
+    write_job(folder.path, {**(read_job(folder.path) or {}), "notified": True})
 
 
 def thin_out(runs: Path, name: str, keep: int) -> list[RunFolder]:

@@ -1,7 +1,12 @@
-"""Tell a webhook what a gate found. Its address is a secret: it is in no message and no file."""
+"""Webhooks: tell someone what a regression job came to.
+
+A webhook's address is a secret: it stands in no message and no file. Messages are made of the pages
+that the job has written, so that one which could not be sent can still be sent by the next call.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -20,11 +25,9 @@ from tenacity import (
     wait_exponential,
 )
 
-from evalkit.report import gate as pages
-from evalkit.report.gate_report import GateReport
-
 ATTEMPTS = 4
 TIMEOUT_S = 15
+_LONGEST = 3500
 When = Literal["change", "failure", "always"]
 
 
@@ -42,33 +45,51 @@ class Webhook:
     template: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A gate's pages: ``report`` is ``gate.json``, ``text`` is ``gate.txt``."""
+
+    report: Mapping[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, pages: Path) -> Message:
+        """The message of a run's folder of pages."""
+        report = json.loads((pages / "gate.json").read_text(encoding="utf-8"))
+        return cls(report, (pages / "gate.txt").read_text(encoding="utf-8"))
+
+    def is_wanted(self, when: When) -> bool:
+        """Whether it is worth sending; without a verdict before, only what is not well."""
+        failed = bool(self.report["exit_code"])
+        if when == "always":
+            return True
+        if when == "failure":
+            return failed
+        before = self.report["previous"]
+        return failed if before is None else bool(before != self.report["verdict"])
+
+
 class NotTold(Exception):
     """The webhook could not be told; never shows its address."""
 
 
-def is_wanted(when: When, report: GateReport) -> bool:
-    """Whether a report is worth a message; without a verdict before, only what is not well."""
-    if when == "always":
-        return True
-    if when == "failure":
-        return report.exit_code != 0
-    before = report.previous
-    return report.exit_code != 0 if before is None else before != report.verdict
+class NoAddress(NotTold):
+    """What should be an address is none."""
+
+    def __init__(self) -> None:
+        super().__init__("the address is no http(s) address")
+
+
+def check_address(url: str) -> None:
+    """Raises NoAddress for what no message can be sent to."""
+    _request(url, b"", "text/plain")
 
 
 def tell_webhook(
-    webhook: Webhook, report: GateReport, sleep: Callable[[float], None] | None = None
+    webhook: Webhook, message: Message, sleep: Callable[[float], None] | None = None
 ) -> None:
     """Send the message, tried again where the other side fails. Raises NotTold."""
-    body, kind = _body(webhook, report)
-    try:
-        request = urllib.request.Request(
-            webhook.url, body, {"content-type": kind, "user-agent": "evalkit"}
-        )
-    except ValueError:
-        raise NotTold("the address is no http(s) address") from None
-    if request.type not in ("http", "https"):
-        raise NotTold("the address is no http(s) address")
+    request = _request(webhook.url, *_body(webhook, message))
     settings: dict[str, Any] = {} if sleep is None else {"sleep": sleep}
     retrying = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
@@ -86,44 +107,67 @@ class _Again(Exception):
     """Worth another try."""
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the message would be lost on the way, and its address told to others."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _request(url: str, body: bytes, kind: str) -> urllib.request.Request:
+    headers = {"content-type": kind, "user-agent": "evalkit"}
+    try:
+        url.encode("ascii")
+        request = urllib.request.Request(url, body, headers)
+        # Checks the port and refuses what cannot stand in a request line; connects to nothing.
+        http.client.HTTPConnection(request.host).putrequest("POST", request.selector)
+    except (ValueError, http.client.HTTPException, AttributeError):
+        raise NoAddress from None
+    if request.type not in ("http", "https"):
+        raise NoAddress
+    return request
+
+
 def _send(request: urllib.request.Request) -> None:
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):
+        with urllib.request.build_opener(_Stay).open(request, timeout=TIMEOUT_S):
             return
     except urllib.error.HTTPError as error:
         error.close()
         if error.code >= 500 or error.code in (408, 429):
             raise _Again(f"it answered {error.code}") from None
-        raise NotTold(f"it answered {error.code}") from None
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        elsewhere = ", a redirect, which is not followed" if 300 <= error.code < 400 else ""
+        raise NotTold(f"it answered {error.code}{elsewhere}") from None
+    except UnicodeError:
+        raise NoAddress from None
+    except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise _Again(f"it cannot be reached ({type(reason).__name__})") from None
 
 
-def _body(webhook: Webhook, report: GateReport) -> tuple[bytes, str]:
+def _body(webhook: Webhook, message: Message) -> tuple[bytes, str]:
     if webhook.template is not None:
-        text = _rendered(webhook.template, report)
+        text = _rendered(webhook.template, message)
         kind = "application/json" if text.lstrip()[:1] in ("{", "[") else "text/plain"
         return text.encode(), f"{kind}; charset=utf-8"
-    told: Mapping[str, Any]
-    if webhook.format == "json":
-        return pages.to_json(report).encode(), "application/json; charset=utf-8"
-    told = {"text": "\n".join(pages.lines(report))[:3500]}
+    told = message.report if webhook.format == "json" else {"text": _for_slack(message.text)}
     return json.dumps(told).encode(), "application/json; charset=utf-8"
 
 
-def _rendered(template: Path, report: GateReport) -> str:
+def _for_slack(text: str) -> str:
+    """Text that Slack takes literally: a case named ``<!channel>`` calls nobody."""
+    short = text.rstrip()[:_LONGEST]
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _rendered(template: Path, message: Message) -> str:
     """The template over ``report`` (as in the JSON), ``headline`` and ``text``."""
     try:
-        source = template.read_text(encoding="utf-8")
-        environment = SandboxedEnvironment()
-        found = environment.from_string(source).render(
-            report=json.loads(pages.to_json(report)),
-            headline=report.headline,
-            text="\n".join(pages.lines(report)),
+        found = SandboxedEnvironment().from_string(template.read_text(encoding="utf-8"))
+        return found.render(
+            report=message.report, headline=message.report["headline"], text=message.text.rstrip()
         )
-    except OSError as error:
-        raise NotTold(f"{template} cannot be read: {error.strerror}") from None
-    except JinjaError as error:
+    except (OSError, UnicodeError) as error:
+        raise NotTold(f"{template} cannot be read: {error}") from None
+    except (JinjaError, TypeError, ValueError, ArithmeticError) as error:
         raise NotTold(f"{template} does not render: {error}") from None
-    return found

@@ -347,6 +347,7 @@ def _models(job: Job) -> dict[str, tuple[str, ...]]:
 def _settle(folder: RunFolder, report: GateReport, *, is_final: bool) -> None:
     """Write down what is told; once it is final, the slot has its result."""
     job = {**(read_job(folder.path) or {}), "told": report.verdict, "exit_code": report.exit_code}
+    job.pop("notified", None)
     if is_final:
         job |= {
             "verdict": report.verdict,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from evalkit.store.files import write_text
 
 FORMAT = 1
 NIGHTS = ".nights.json"
+AMOUNTS = ("cost_usd", "output_tokens", "thinking_tokens")
+"""The banked measures that are no shares: they may exceed 1."""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _DIGITS = 6
 
@@ -61,7 +64,7 @@ class BankedVariant:
     error: Mapping[str, float | None] = field(default_factory=dict)
     within: Mapping[str, float | None] = field(default_factory=dict)
     quantiles: Mapping[str, float] = field(default_factory=dict)
-    false_alarms: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    false_alarms: Mapping[str, Mapping[str, int | float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def read_baseline(folder: Path, name: str) -> Baseline:
     """A baseline. Raises UnknownBaseline with what there is, StoreError for a damaged file."""
     path = baseline_path(folder, name)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError as error:
         there = ", ".join(list_baselines(folder)) or "none"
         raise UnknownBaseline(
@@ -115,19 +118,30 @@ def read_baseline(folder: Path, name: str) -> Baseline:
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise StoreError(f"{path}: damaged: {error}", _MAKE_ANEW) from error
-    if isinstance(data, dict) and int(data.get("format", 0)) > FORMAT:
+        told = "git left the marks of a merge in it" if _is_unmerged(path) else str(error)
+        raise StoreError(f"{path}: damaged: {told}", _MAKE_ANEW) from error
+    found_format = data.get("format") if isinstance(data, dict) else None
+    if isinstance(found_format, int) and found_format > FORMAT:
         raise StoreError(
-            f"{path}: format {data['format']} is newer than this evalkit reads ({FORMAT})",
+            f"{path}: format {found_format} is newer than this evalkit reads ({FORMAT})",
             "Use the evalkit that made the baseline, or a newer one.",
         )
     try:
-        return _decode(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(f"{path}: damaged: {error!r}", _MAKE_ANEW) from error
+        # The file's name is the baseline's: a copy under another name is another baseline.
+        return replace(decode(data), name=path.stem)
+    except ValueError as error:
+        raise StoreError(f"{path}: damaged: {error}", _MAKE_ANEW) from error
 
 
 _MAKE_ANEW = "Take it from git again, or make it anew with evalkit baseline set."
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _is_unmerged(path: Path) -> bool:
+    return b"\n<<<<<<< " in b"\n" + path.read_bytes()
 
 
 def write_baseline(folder: Path, baseline: Baseline) -> Path:
@@ -191,32 +205,49 @@ def _short(value: float) -> float:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
-def _unfolded(values: Any, length: int) -> Iterator[Any]:
-    if isinstance(values, list):
-        if len(values) != length:
-            raise ValueError(f"a column of {len(values)} for {length} cases")
-        yield from values
-    else:
-        yield from (values for _ in range(length))
+def decode(data: Any) -> Baseline:
+    """The baseline that was written as this. Raises ValueError that says what is wrong where."""
+    try:
+        n = len(data["cases"])
+        for variant in data["variants"].values():
+            for column in variant["columns"].values():
+                column["sums"] = _unfolded(column["sums"], n)
+                column["counts"] = _unfolded(column["counts"], n)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"not laid out as a baseline ({error!r})") from error
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        baseline = TypeAdapter(Baseline).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise ValueError(f"{place}: {first['msg']}") from error
+    _check(baseline)
+    return baseline
 
 
-def _decode(data: Mapping[str, Any]) -> Baseline:
-    cases = tuple((str(case), str(digest)) for case, digest in data["cases"])
-    variants = {}
-    for key, one in data["variants"].items():
-        columns = {
-            name: BankedColumn(
-                tuple(float(value) for value in _unfolded(column["sums"], len(cases))),
-                tuple(int(value) for value in _unfolded(column["counts"], len(cases))),
-            )
-            for name, column in one["columns"].items()
-        }
-        variants[key] = BankedVariant(**{**one, "models": tuple(one["models"]), "columns": columns})
-    return Baseline(
-        **{
-            **data,
-            "runs": tuple(BankedRun(**run) for run in data["runs"]),
-            "cases": cases,
-            "variants": variants,
-        }
-    )
+def _unfolded(values: Any, length: int) -> list[Any]:
+    if not isinstance(values, list):
+        return [values] * length
+    if len(values) != length:
+        raise ValueError(f"a column of {len(values)} for {length} cases")
+    return values
+
+
+def _check(baseline: Baseline) -> None:
+    """What holds of every bank, and may not after an edit by hand. Raises ValueError."""
+    if not baseline.runs:
+        raise ValueError("it names no run")
+    ids = Counter(case for case, _ in baseline.cases)
+    case, times = ids.most_common(1)[0] if ids else ("", 0)
+    if times > 1:
+        raise ValueError(f"it holds the case {case} twice")
+    for key, variant in baseline.variants.items():
+        for name, column in variant.columns.items():
+            is_share = name not in AMOUNTS
+            for total, count in zip(column.sums, column.counts, strict=True):
+                if count < 0 or total < 0 or (is_share and total > count * (1 + 1e-5)):
+                    raise ValueError(
+                        f"{key}, {name}: {total:g} cannot be the sum of {count} values"
+                    )

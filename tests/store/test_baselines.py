@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,3 +102,62 @@ def test_damage_is_said(tmp_path: Path, damage, told: str) -> None:
     path.write_text(damage(path.read_text()))
     with pytest.raises(StoreError, match=told):
         read_baseline(tmp_path, "nightly")
+
+
+def _hurt(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+_SCORE = "score:number"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: data.update(format="x"), "format"),
+        (lambda data: data.update(created_at=None), "created_at"),
+        (lambda data: data.update(digests=None), "digests"),
+        (lambda data: data.update(runs=[]), "no run"),
+        (lambda data: data["cases"].append(data["cases"][0]), "a column of 3 for 4 cases"),
+        (lambda data: data["cases"].__setitem__(1, data["cases"][0]), "c0 twice"),
+        (lambda data: _column(data).update(sums=24), "24 cannot be the sum of 8"),
+        (lambda data: _column(data).update(counts=-3), "of -3"),
+        (lambda data: _column(data).update(sums=float("nan")), "NaN is no number"),
+        (lambda data: _variant(data).update(within={_SCORE: "x"}), "within"),
+        (lambda data: _variant(data).update(models="m"), "models"),
+    ],
+)
+def test_an_edit_by_hand_that_cannot_be_is_told(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    path = write_baseline(tmp_path, a_baseline())
+    _hurt(path, change)
+    with pytest.raises(StoreError, match="damaged") as caught:
+        read_baseline(tmp_path, "nightly")
+    assert told in caught.value.message
+
+
+def _variant(data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = data["variants"]["plain/m/off"]
+    return found
+
+
+def _column(data: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _variant(data)["columns"][_SCORE]
+    return found
+
+
+def test_a_merge_that_git_could_not_do_is_told(tmp_path: Path) -> None:
+    path = write_baseline(tmp_path, a_baseline())
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("{\n", "{\n<<<<<<< HEAD\n", 1), encoding="utf-8")
+    with pytest.raises(StoreError, match="marks of a merge"):
+        read_baseline(tmp_path, "nightly")
+
+
+def test_a_copy_goes_by_the_name_of_its_file(tmp_path: Path) -> None:
+    path = write_baseline(tmp_path, a_baseline())
+    path.rename(tmp_path / "weekly.json")
+    assert read_baseline(tmp_path, "weekly").name == "weekly"
