@@ -38,12 +38,11 @@ from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
     from evalkit.pipeline.notify import Webhook
-    from evalkit.pipeline.regress import Done
     from evalkit.pipeline.slots import Schedule
     from evalkit.store.baselines import Baseline
     from evalkit.suite.schema import Suite
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 @click.command(name="regress", context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +59,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
     option("--slot", metavar="TEXT", help="The occasion; asked twice, it gives one result."),
     option("--every", metavar="TIME", help="The occasion by interval: 6h, 1d, 1w (UTC)."),
     option("--cron", metavar="EXPR", help="The occasion by cron expression (UTC)."),
+    option("--local", is_flag=True, help="--cron is in this machine's time, as in a crontab."),
     option("--timeout", metavar="TIME", help="Stop after 90s, 30m, 2h; what is kept can go on."),
     option("--full", is_flag=True, help="Ask all cases, although the gate is decided before."),
     option("--keep", type=click.IntRange(1), help="Keep so many runs of this job; delete older."),
@@ -95,6 +95,7 @@ def command(
     slot: str | None,
     every: str | None,
     cron: str | None,
+    local: bool,
     timeout: str | None,
     full: bool,
     keep: int | None,
@@ -126,9 +127,9 @@ def command(
     \b
     Example: evalkit regress suite.yaml --baseline nightly --every 1d --keep 30
     """
+    from evalkit.cli import regress_outcome as outcome
     from evalkit.cli.gate_outcome import tell
     from evalkit.cli.progress import watching
-    from evalkit.pipeline.jobs import thin_out
     from evalkit.pipeline.regress import Job, run_job
     from evalkit.pipeline.start import open_suite
 
@@ -148,7 +149,7 @@ def command(
         only=only,
         allowed=allow,
         slot=slot,
-        schedule=schedule_of(every, cron),
+        schedule=schedule_of(every, cron, is_local=local),
         timeout_s=seconds(timeout) if timeout else gate.timeout_s,
         stops_early=not full,
     )
@@ -157,20 +158,20 @@ def command(
     with watching("none" if is_quiet and progress is None else progress) as listen:
         done = run_job(job, listen, lambda: datetime.now(UTC))
     place = out / done.folder.path.parent.name / done.folder.path.name
-    _write(done, place, {"gate.junit.xml": junit, "gate.md": summary})
+    outcome.write_pages(done, place, {"gate.junit.xml": junit, "gate.md": summary})
     if done.missed:
         click.echo(f"warning: {done.missed:,} scheduled runs before this one are missing", err=True)
     if done.report is None:
-        _tell_again(done, as_json=as_json, is_quiet=is_quiet)
+        outcome.tell_again(done, as_json=as_json, is_quiet=is_quiet)
     else:
         tell(done.report, place, as_json=as_json, quiet=is_quiet)
-    _notify(done, webhooks)
+    outcome.notify(done, webhooks)
     if not done.is_final:
         reason = done.report.stopped_because if done.report else None
         why = f" ({reason})" if reason else ""
         click.echo(f"Not finished{why}: the same command goes on with it.", err=True)
     if kept := keep or gate.keep:
-        thin_out(runs, loaded.suite.name, kept)
+        outcome.keep_few(job, kept)
     return done.exit_code
 
 
@@ -196,23 +197,27 @@ def _baseline(suite: Suite, name: str | None, baselines: Path) -> Baseline | Non
     return None
 
 
-def schedule_of(every: str | None, cron: str | None) -> Schedule | None:
+def schedule_of(every: str | None, cron: str | None, *, is_local: bool = False) -> Schedule | None:
     """The schedule two options describe; raises UsageError for both or for nonsense."""
     from evalkit.pipeline.slots import parse_cron, parse_every
 
     if every and cron:
         raise UsageError("--every and --cron were both given", "A job has one schedule.")
-    if every:
+    if every and not is_local:
         return parse_every(every)
-    return parse_cron(cron) if cron else None
+    if cron:
+        return parse_cron(cron, is_local=is_local)
+    if is_local:
+        raise UsageError("--local goes with --cron", "Intervals are counted in UTC.")
+    return None
 
 
 def seconds(text: str) -> float:
     """``90s``, ``30m``, ``2h`` or plain seconds; raises UsageError."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)[a-z]*\s*", text.lower())
-    if match is None or float(match[1]) == 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if match is None or float(match[1]) == 0 or match[2] not in _UNITS:
         raise UsageError(f"'{text}' is no time", "For example 90s, 30m or 2h.")
-    return float(match[1]) * _UNITS[match[2] or "s"]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[Webhook]:
@@ -234,55 +239,3 @@ def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[We
         if template is not None and not template.is_file():
             raise UsageError(f"gate.notify: no template {template}")
         yield Webhook(url, spec.format, spec.when, template)
-
-
-def _write(done: Done, place: Path, copies: Mapping[str, Path | None]) -> None:
-    """The run's report and the gate's pages below the folder of reports, and copies for CI."""
-    from evalkit.cli.pages import write_files
-    from evalkit.pipeline.compare import compare_run
-    from evalkit.store.files import write_text
-
-    if done.report is not None and done.folder.manifest().totals.get("ok"):
-        write_files(compare_run(done.folder), place)
-    for page in sorted((done.folder.path / "gate").iterdir()):
-        text = page.read_text(encoding="utf-8")
-        write_text(place / page.name, text)
-        copy = copies.get(page.name)
-        if copy is not None:
-            write_text(copy, text)
-
-
-def _tell_again(done: Done, *, as_json: bool, is_quiet: bool) -> None:
-    """The result that the slot has already."""
-    from evalkit.cli.gate_outcome import taken_literally
-
-    page = done.folder.path / "gate" / ("gate.json" if as_json else "gate.txt")
-    text = page.read_text(encoding="utf-8")
-    if as_json:
-        click.echo(text, nl=False)
-    elif done.exit_code or not is_quiet:
-        with taken_literally():
-            click.echo(text, nl=False)
-    if not is_quiet:
-        click.echo(f"The slot {done.slot} has its result already; nothing was sent.", err=True)
-
-
-def _notify(done: Done, webhooks: list[Webhook]) -> None:
-    """Tell the webhooks, also what an earlier call of the same slot could not tell."""
-    from evalkit.pipeline.jobs import is_notified, note_notified
-    from evalkit.pipeline.notify import Message, NotTold, tell_webhook
-
-    if not webhooks or (done.is_repeat and is_notified(done.folder)):
-        return
-    message = Message.of(done.folder.path / "gate")
-    is_told = True
-    for number, webhook in enumerate(webhooks, start=1):
-        if not message.is_wanted(webhook.when):
-            continue
-        try:
-            tell_webhook(webhook, message)
-        except NotTold as error:
-            is_told = False
-            click.echo(f"warning: webhook {number} was not told: {error}", err=True)
-    if is_told:
-        note_notified(done.folder)

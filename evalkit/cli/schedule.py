@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _KINDS = ("cron", "systemd", "github", "gitlab", "kubernetes", "airflow")
 _TIMEOUT_S = 2 * 3600.0
+BASE_URL = "ANTHROPIC_BASE_URL"
 
 
 @click.command(name="schedule", context_settings={"help_option_names": ["-h", "--help"]})
@@ -145,7 +146,7 @@ def _options(
 
 
 def _secrets(suite: Suite, env: Mapping[str, str]) -> Iterator[str]:
-    """The variables that hold what nobody may read: keys and webhooks."""
+    """The variables that the job needs: keys, webhooks, and where to ask."""
     from evalkit.pipeline.judges import judge_endpoints
     from evalkit.pipeline.wiring import resolve_endpoints
 
@@ -153,5 +154,8 @@ def _secrets(suite: Suite, env: Mapping[str, str]) -> Iterator[str]:
         for endpoint in endpoints.values():
             if endpoint.auth != "none" and endpoint.api_key_env and not endpoint.api_key_cmd:
                 yield endpoint.api_key_env
+    if env.get(BASE_URL) and any(model.base_url is None for model in suite.models):
+        # No secret, but without it the job would ask somebody else.
+        yield BASE_URL
     for spec in suite.gate.notify:
         yield spec.url_env

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from evalkit.analysis.verdicts import GateVerdict
 from evalkit.errors import StoreError, UsageError
 from evalkit.pipeline.slots import Schedule
+from evalkit.store.baselines import list_baselines, read_baseline
 from evalkit.store.jobs import read_job, write_job
 from evalkit.store.lock import RunLock, holder
 from evalkit.store.runs import RunFolder, list_runs
@@ -99,13 +100,23 @@ def note_notified(folder: RunFolder) -> None:
     write_job(folder.path, {**(read_job(folder.path) or {}), "notified": True})
 
 
-def thin_out(runs: Path, name: str, keep: int) -> list[RunFolder]:
-    """Delete the oldest finished runs of a suite's jobs but ``keep``; those that went.
+def thin_out(runs: Path, name: str, keep: int, banked: Collection[str] = ()) -> list[RunFolder]:
+    """Delete the oldest runs of a suite's jobs but ``keep``; those that went.
 
-    Runs asked for by hand, and those of a bank, stay.
+    Of finished runs, of those that never were, and of canaries as many stay. Runs asked for by
+    hand, those made for a bank, and those whose ids are ``banked`` are none of them.
     """
-    finished = [folder for folder, job in earlier_jobs(runs, name) if "verdict" in job]
-    gone = [*finished[:-keep], *list_runs(runs / name / CANARIES)[:-keep]]
+    jobs = [one for one in earlier_jobs(runs, name) if one[0].manifest().run_id not in banked]
+    finished = [folder for folder, job in jobs if "verdict" in job]
+    open_ = [folder for folder, job in jobs if "verdict" not in job]
+    groups = (finished, open_, list_runs(runs / name / CANARIES))
+    gone = [folder for group in groups for folder in group[:-keep]]
     for folder in gone:
         folder.remove()
     return gone
+
+
+def banked_runs(baselines: Path) -> set[str]:
+    """The ids of all runs that baselines were made of. Raises StoreError for a damaged one."""
+    found = (read_baseline(baselines, name) for name in list_baselines(baselines))
+    return {run.id for baseline in found for run in baseline.runs}

@@ -20,6 +20,7 @@ from evalkit.errors import UsageError
 from evalkit.pipeline.slots import Cron
 
 JUNIT = "regress.junit.xml"
+DEFAULT_IMAGE = "python:3.12-slim"
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _K8S_NAME = 52  # a CronJob's name leaves room for what its jobs add
 
@@ -41,7 +42,7 @@ class JobFile:
     folder: str
     timeout_s: float
     env_file: str | None = None
-    image: str = "python:3.12-slim"
+    image: str = DEFAULT_IMAGE
     requirement: str = "evalkit"
 
     @property
@@ -67,7 +68,8 @@ def render(job: JobFile, kind: str) -> dict[str, str]:
 
 
 def _cron(job: JobFile) -> dict[str, str]:
-    command = job.here()
+    # cron keeps the machine's time, so the job's slots must: UTC's would drift against it.
+    command = [*job.here(), "--local"]
     # In a crontab a percent sign ends the command.
     line = f"cd {shlex.quote(job.folder)} && {shlex.join(command)} >>{job.slug}.log 2>&1"
     line = line.replace("%", "\\%")
@@ -77,7 +79,7 @@ def _cron(job: JobFile) -> dict[str, str]:
         f"{job.slug}.crontab": (
             f"# Regression job of {_plain(job.name)}. Add it with:\n"
             f"#   (crontab -l; cat {job.slug}.crontab) | crontab -\n"
-            f"# cron keeps the machine's time, the job its slots in UTC. {_keys(job)}\n"
+            f"# In the machine's time. {_keys(job)}\n"
             f"{job.cron.cron()} {line}\n"
         )
     }
@@ -126,6 +128,10 @@ def _list(numbers: frozenset[int], low: int, high: int) -> str:
 
 def _github(job: JobFile) -> dict[str, str]:
     command = job.words("evalkit", "--junit", JUNIT)
+    kept = {
+        "path": "runs\nbaselines/*.nights.json\n",
+        "key": f"{job.slug}-${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}",
+    }
     workflow = {
         "name": f"Regression of {job.name}",
         "on": {"schedule": [{"cron": job.cron.cron()}], "workflow_dispatch": {}},
@@ -140,17 +146,15 @@ def _github(job: JobFile) -> dict[str, str]:
                     {"uses": "actions/setup-python@v5", "with": {"python-version": "3.12"}},
                     {"run": f"pip install {shlex.quote(job.requirement)}"},
                     {
-                        "uses": "actions/cache@v4",
-                        "with": {
-                            "path": "runs\nbaselines/*.nights.json\n",
-                            "key": f"{job.slug}-${{{{ github.run_id }}}}",
-                            "restore-keys": f"{job.slug}-",
-                        },
+                        "uses": "actions/cache/restore@v4",
+                        "with": {**kept, "restore-keys": f"{job.slug}-"},
                     },
                     {
                         "run": _shell(command),
                         "env": {name: f"${{{{ secrets.{name} }}}}" for name in job.secrets},
                     },
+                    # By itself the cache is kept only where all is well.
+                    {"uses": "actions/cache/save@v4", "if": "always()", "with": dict(kept)},
                     {
                         "uses": "actions/upload-artifact@v4",
                         "if": "always()",
@@ -173,7 +177,11 @@ def _gitlab(job: JobFile) -> dict[str, str]:
             "resource_group": job.slug,
             "timeout": f"{ceil(job.timeout_s / 60) + 10} minutes",
             "script": [f"pip install {shlex.quote(job.requirement)}", _shell(command)],
-            "cache": {"key": job.slug, "paths": ["runs/", "baselines/*.nights.json"]},
+            "cache": {
+                "key": job.slug,
+                "paths": ["runs/", "baselines/*.nights.json"],
+                "when": "always",
+            },
             "artifacts": {
                 "when": "always",
                 "expire_in": "30 days",
@@ -184,7 +192,7 @@ def _gitlab(job: JobFile) -> dict[str, str]:
     }
     head = (
         f"# .gitlab-ci.yml. Make a pipeline schedule with the cron line {job.cron.cron()}\n"
-        f"# (Build > Pipeline schedules). Masked CI/CD variables: {_named(job)}\n"
+        f"# (Build > Pipeline schedules) in UTC. Masked CI/CD variables: {_named(job)}\n"
     )
     return {f"{job.slug}.gitlab-ci.yml": head + _yaml(pipeline)}
 
@@ -241,7 +249,8 @@ def _kubernetes(job: JobFile) -> dict[str, str]:
         },
     }
     head = (
-        f"# Suite, data, baselines and runs lie on the volume {job.slug}; the image has evalkit.\n"
+        f"# Suite, data, baselines and runs lie on the volume {job.slug}.\n"
+        f"# The image must have evalkit: FROM {DEFAULT_IMAGE}, RUN pip install {job.requirement}\n"
         f"# kubectl create secret generic {job.slug} "
         + " ".join(f"--from-literal={name}=..." for name in job.secrets)
         + "\n"

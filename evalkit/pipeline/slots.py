@@ -1,7 +1,7 @@
 """Schedules: which slot of time a run belongs to, and how many slots nothing ran in.
 
 A slot is the moment a run was due, so that a command started twice for one slot gives one result.
-Times are UTC.
+Times are UTC; a cron expression may count in the machine's time instead, as cron itself does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from evalkit.errors import UsageError
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_LONG = ("min", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks")
 _FIELDS = (
     ("minute", 0, 59),
     ("hour", 0, 23),
@@ -69,7 +70,7 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A cron expression of five fields."""
+    """A cron expression of five fields; ``is_local``: of the machine's clock on the wall."""
 
     text: str
     minutes: frozenset[int]
@@ -78,6 +79,7 @@ class Cron:
     months: frozenset[int]
     weekdays: frozenset[int]
     is_either: bool
+    is_local: bool = False
 
     def cron(self) -> str:
         """The expression itself."""
@@ -92,18 +94,25 @@ class Cron:
 
     def due(self, now: datetime) -> datetime:
         """The last moment at or before ``now`` at which it was due."""
-        for moment in self._before(now):
-            return moment
+        for moment in self._before(self._on_the_wall(now)):
+            return self._of_the_wall(moment)
         raise UsageError(f"'{self.text}' is never due", "Check day and month.")
 
     def missed(self, last: datetime, slot: datetime) -> int:
         """How many slots lie between two."""
-        count = 0
-        for moment in self._before(slot - timedelta(minutes=1)):
-            if moment <= last or count >= 1000:
+        count, since = 0, self._on_the_wall(last)
+        for moment in self._before(self._on_the_wall(slot) - timedelta(minutes=1)):
+            if moment <= since or count >= 1000:
                 break
             count += 1
         return count
+
+    def _on_the_wall(self, moment: datetime) -> datetime:
+        return moment.astimezone(None if self.is_local else UTC).replace(tzinfo=None)
+
+    def _of_the_wall(self, moment: datetime) -> datetime:
+        """The moment at which the clock shows that, with the offset of that day."""
+        return moment.astimezone() if self.is_local else moment.replace(tzinfo=UTC)
 
     def _before(self, now: datetime) -> Iterator[datetime]:
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -123,13 +132,14 @@ Schedule = Every | Cron
 
 def parse_every(text: str) -> Every:
     """``15m``, ``6h``, ``1d``, ``1w``. Raises UsageError."""
-    match = re.fullmatch(r"\s*(\d+)\s*([mhdw])[a-z]*\s*", text.lower())
-    if match is None or int(match[1]) == 0:
+    match = re.fullmatch(r"\s*(\d+)\s*([a-z]+)\s*", text.lower())
+    unit = match[2] if match else ""
+    if match is None or int(match[1]) == 0 or unit not in (*_UNITS, *_LONG):
         raise UsageError(f"'{text}' is no interval", "For example 30m, 6h, 1d or 1w.")
-    return Every(int(match[1]) * _UNITS[match[2]])
+    return Every(int(match[1]) * _UNITS[unit[0]])
 
 
-def parse_cron(text: str) -> Cron:
+def parse_cron(text: str, *, is_local: bool = False) -> Cron:
     """Five fields, or ``@daily`` and the like. Raises UsageError that names the field at fault."""
     plain = _MACROS.get(text.strip().lower(), text).strip()
     fields = plain.split()
@@ -141,7 +151,7 @@ def parse_cron(text: str) -> Cron:
     sets = [_field(text, one, *about) for one, about in zip(fields, _FIELDS, strict=True)]
     weekdays = frozenset(number % 7 for number in sets[4])
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
-    return Cron(" ".join(fields), sets[0], sets[1], sets[2], sets[3], weekdays, either)
+    return Cron(" ".join(fields), sets[0], sets[1], sets[2], sets[3], weekdays, either, is_local)
 
 
 def _field(whole: str, text: str, name: str, low: int, high: int) -> frozenset[int]:

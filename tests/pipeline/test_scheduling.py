@@ -60,7 +60,7 @@ def test_a_crontab_line_says_what_the_shell_shall_do() -> None:
     assert "100\\% evals" in command
     words = shlex.split(command.replace("\\%", "%"))
     assert words[:5] == ["cd", "/srv/100% evals", "&&", "/opt/ev al/bin/evalkit", "regress"]
-    assert words[4:-2] == COMMAND
+    assert words[4:-2] == [*COMMAND, "--local"]  # cron's clock and the slots' are one
     assert words[-2:] == [">>evalkit-sums-more.log", "2>&1"]
 
 
@@ -69,6 +69,13 @@ def test_a_workflow_for_github() -> None:
     assert workflow["on"]["schedule"] == [{"cron": "30 6 * * 1-5"}]
     steps = workflow["jobs"]["regress"]["steps"]
     (run,) = [step for step in steps if "env" in step]
+    restore, save = (step for step in steps if "cache" in step.get("uses", ""))
+    assert (restore["uses"], save["uses"]) == (
+        "actions/cache/restore@v4",
+        "actions/cache/save@v4",
+    )
+    assert save["if"] == "always()"  # a regression's evidence must be kept, too
+    assert save["with"]["key"] == restore["with"]["key"]
     assert shlex.split(run["run"]) == ["evalkit", *COMMAND, "--junit", "regress.junit.xml"]
     assert run["env"]["SLACK_URL"] == "${{ secrets.SLACK_URL }}"
     assert steps[-1]["if"] == "always()"
@@ -79,7 +86,7 @@ def test_a_pipeline_for_gitlab() -> None:
     job = yaml.safe_load(only("gitlab"))["regress"]
     assert shlex.split(job["script"][-1]) == ["evalkit", *COMMAND, "--junit", "regress.junit.xml"]
     assert job["artifacts"]["reports"] == {"junit": "regress.junit.xml"}
-    assert job["artifacts"]["when"] == "always"
+    assert job["artifacts"]["when"] == job["cache"]["when"] == "always"
     assert job["resource_group"] == "evalkit-sums-more"
 
 

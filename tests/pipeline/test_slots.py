@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -34,7 +36,12 @@ def test_the_last_moment_it_was_due(cron: str, due: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "due"),
-    [("30m", "2026-11-25T14:30"), ("6h", "2026-11-25T12:00"), ("1d", "2026-11-25T00:00")],
+    [
+        ("45 minutes", "2026-11-25T14:15"),
+        ("30m", "2026-11-25T14:30"),
+        ("6h", "2026-11-25T12:00"),
+        ("1d", "2026-11-25T00:00"),
+    ],
 )
 def test_intervals(text: str, due: str) -> None:
     assert parse_every(text).due(NOW).isoformat(timespec="minutes") == due + "+00:00"
@@ -66,7 +73,7 @@ def test_bad_expressions_are_refused(text: str) -> None:
         parse_cron(text)
 
 
-@pytest.mark.parametrize("text", ["", "0d", "1y", "d", "-1h"])
+@pytest.mark.parametrize("text", ["", "0d", "1y", "d", "-1h", "1month", "1x"])
 def test_bad_intervals_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no interval"):
         parse_every(text)
@@ -77,3 +84,29 @@ def test_bad_intervals_are_refused(text: str) -> None:
 def test_what_is_never_due_is_said() -> None:
     with pytest.raises(UsageError, match="never due"):
         parse_cron("0 0 31 feb *").due(NOW)
+
+
+@pytest.fixture
+def london(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # The rules themselves, so that no database of time zones is needed.
+    monkeypatch.setenv("TZ", "GMT0BST,M3.5.0/1,M10.5.0")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("london")
+def test_each_morning_is_a_slot_of_its_own_when_clocks_are_changed() -> None:
+    """A crontab's 6:00 is another moment of UTC from one day to the next, twice a year."""
+    local = parse_cron("0 6 * * *", is_local=True)
+    spring = [datetime(2026, 3, day, hour, tzinfo=UTC) for day, hour in ((28, 6), (29, 5), (30, 5))]
+    autumn = [
+        datetime(2026, 10, day, hour, tzinfo=UTC) for day, hour in ((24, 5), (25, 6), (26, 6))
+    ]
+    for mornings in (spring, autumn):
+        assert [local.due(moment) for moment in mornings] == mornings
+        assert local.missed(mornings[0], mornings[2]) == 1
+        # The same slot all day long.
+        assert local.due(mornings[1].replace(hour=22)) == mornings[1]
+    assert local.due(spring[1]).isoformat(timespec="minutes") == "2026-03-29T06:00+01:00"
