@@ -11,7 +11,7 @@ from evalkit.errors import EXIT_FAULT, EXIT_GATE_FAILED
 def test_a_fault_of_ours_is_no_regression(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def breaks(**_: object) -> None:
+    def breaks(*_: object, **options: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(main, "cli", breaks)
