@@ -40,7 +40,7 @@ def read_question(question: Question, docket: Docket, verdicts: Verdicts) -> Rea
     outcome = verdicts.find(question.trial.key)
     if not isinstance(outcome, Response):
         return Read(_unasked(outcome))
-    reading = judge.reading(outcome, question.order)
+    reading = judge.reading(outcome, question.order, question.trial.request)
     if reading.is_final:
         return Read(reading)
     repair = docket.repair(question, outcome, reading.problem or "")
@@ -51,7 +51,7 @@ def read_question(question: Question, docket: Docket, verdicts: Verdicts) -> Rea
     if not isinstance(second, Response):
         told = f"{told}; then {_unasked(second).problem}"
         return Read(replace(reading, problem=told), repair, "failed")
-    again = judge.reading(second, question.order)
+    again = judge.reading(second, question.order, question.trial.request)
     if again.value is None:
         told = f"the judge's verdict could not be read, nor a second one: {again.problem}"
         again = replace(again, problem=told)

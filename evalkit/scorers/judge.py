@@ -17,7 +17,7 @@ from evalkit.scorers.judge_prompts import (
     RUBRIC_SYSTEM,
     RUBRIC_USER,
 )
-from evalkit.scorers.judge_quoting import mark_for, quoted
+from evalkit.scorers.judge_quoting import mark_for, material_of, quoted
 from evalkit.scorers.judge_scale import Reading
 from evalkit.templates import Template
 from evalkit.types import Case, Request, Response, Sampling, Thinking
@@ -99,9 +99,15 @@ class Judge:
             messages = (_user(f"{turn['content']}\n\n{told}"),)
         return replace(asked, messages=messages, variant_key=f"{asked.variant_key}-repair")
 
-    def reading(self, verdict: Response, order: Order = "alone") -> Reading:
-        """What a verdict says of the answer that stood in ``order``."""
-        return self.form.reading(verdict, order)
+    def reading(
+        self, verdict: Response, order: Order = "alone", asked: Request | None = None
+    ) -> Reading:
+        """What a verdict says of the answer that stood in ``order``.
+
+        With the request that was ``asked``, what is but quoted from it is not taken for a verdict.
+        """
+        material = material_of(str(asked.messages[0]["content"])) if asked else ""
+        return self.form.reading(verdict, order, material)
 
     @property
     def is_pairwise(self) -> bool:

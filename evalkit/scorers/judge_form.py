@@ -6,21 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from evalkit.scorers.judge_reply import field_named, objects, said_numbers, said_words
+from evalkit.scorers.judge_reply import Reply, field_named, read_reply
 from evalkit.scorers.judge_scale import Criterion, Reading, Scale
+from evalkit.scorers.judge_words import (
+    plain,
+    preference,
+    said_numbers,
+    said_preferences,
+    said_words,
+    stated_numbers,
+)
 from evalkit.types import Response
 
 Order = Literal["alone", "first", "second"]
 TOOL = "verdict"
 _MOST_LISTED = 21
-# What models call the fields and places that they were asked to name otherwise.
-_SCORE = ("score", "grade", "rating", "verdict", "result", "pass", "value")
-_BETTER = ("better", "winner", "verdict", "preferred", "choice", "result")
-_PLACES = {
-    **dict.fromkeys(("a", "1", "one"), "first"),
-    **dict.fromkeys(("b", "2", "two"), "second"),
-}
-_TIES = ("tie", "both", "neither", "equal", "draw", "same")
+# What models call the fields that they were asked to name otherwise.
+_SCORE = (
+    *("score", "grade", "rating", "verdict", "result", "pass", "value"),
+    *("overall score", "final score", "total score", "overall"),
+)
+_BETTER = ("better", "winner", "verdict", "preferred", "preference", "choice", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +78,46 @@ class Form:
             return "yes or no"
         return f"a whole number from {self.scale.low} to {self.scale.high}"
 
-    def reading(self, verdict: Response, order: Order = "alone") -> Reading:
-        """What a verdict says of the answer that stood in ``order``."""
+    def reading(self, verdict: Response, order: Order = "alone", material: str = "") -> Reading:
+        """What a verdict says of the answer that stood in ``order``.
+
+        ``material`` is all that was quoted to the judge: what it repeats of that is no verdict.
+        """
         if verdict.stop_reason == "refusal":
             return Reading(None, problem="the judge refused to judge")
-        read = self._reading_pairwise if self.is_pairwise else self._reading_rubric
-        found = list({_canonical(one): one for one in map(read, _said(verdict))}.values())
-        readable = [one for one in found if one.value is not None]
-        if not readable and not found:
-            readable = [one for one in [self._in_words(verdict.text)] if one.value is not None]
-        if len(readable) == 1:
-            return _turned(readable[0], order)
-        if readable:
+        reply = _reply(verdict, material)
+        found = {_canonical(one): one for one in map(self._in_json, reply.objects)}
+        readable = [one for one in found.values() if one.value is not None]
+        is_cut = verdict.stop_reason == "max_tokens"
+        # Words that were cut off might have gone on otherwise: "a 5 for style, but".
+        spoken = [] if is_cut else self._in_words(reply.prose, material, beside=bool(readable))
+        values = {one.value for one in (*readable, *spoken)}
+        if len(values) == 1 and len(readable) <= 1:
+            return _turned((*readable, *spoken)[0], order)
+        if values:
             told = "it gives several verdicts that differ"
-        elif verdict.stop_reason == "max_tokens":
+        elif is_cut:
             told = "it was cut off before the verdict"
         else:
-            told = (found[0].problem if found else None) or "it holds no verdict"
+            problems = [one.problem for one in found.values() if one.problem]
+            told = problems[0] if problems else "it holds no verdict"
         return Reading(None, problem=told, is_final=False)
+
+    def _in_json(self, said: Mapping[str, Any]) -> Reading:
+        """The verdict in an object, or in the one object that it holds."""
+        read = self._reading_pairwise if self.is_pairwise else self._reading_rubric
+        reading = read(said)
+        inner = [value for value in said.values() if isinstance(value, Mapping)]
+        if reading.value is None and len(inner) == 1:
+            deeper = read(inner[0])
+            return reading if deeper.value is None else deeper
+        return reading
 
     def _reading_rubric(self, said: Mapping[str, Any]) -> Reading:
         explanation = _explanation(said)
         if not self.criteria:
             found = _first_named(said, _SCORE)
+            found = _first_named(found, _SCORE) if isinstance(found, Mapping) else found
             grade = self.scale.grade(found)
             if grade is None:
                 return Reading(None, problem=self._no_grade("score", found))
@@ -104,7 +127,7 @@ class Form:
         grades: dict[str, float] = {}
         for one in self.criteria:
             found = field_named(scores, one.name)
-            found = field_named(found, "score") if isinstance(found, Mapping) else found
+            found = _first_named(found, _SCORE) if isinstance(found, Mapping) else found
             grade = self.scale.grade(found)
             if grade is None:
                 return Reading(None, problem=self._no_grade(one.name, found))
@@ -126,39 +149,35 @@ class Form:
         return self._preferred(str(found), _explanation(said))
 
     def _preferred(self, word: str, explanation: str | None) -> Reading:
-        plain = word.strip().lower().strip("\"'*. ").removeprefix("answer ")
-        plain = _PLACES.get(plain, plain)
-        if plain in ("first", "second"):
-            return Reading(1.0 if plain == "first" else 0.0, plain, explanation)
-        if self.ties and plain in _TIES:
-            return Reading(0.5, "tie", explanation)
-        return Reading(None, problem=f"better is {word[:40]!r}, which is none of the choices")
+        place = preference(word)
+        if place is None or (place == "tie" and not self.ties):
+            return Reading(None, problem=f"better is {word[:40]!r}, which is none of the choices")
+        return Reading({"first": 1.0, "second": 0.0, "tie": 0.5}[place], place, explanation)
 
-    def _in_words(self, text: str) -> Reading:
-        """A verdict that came as prose; none if it says different things."""
-        words = said_words(text)
+    def _in_words(self, text: str, material: str, *, beside: bool) -> list[Reading]:
+        """The different verdicts in prose; ``beside`` JSON only what is called one counts."""
+        if not text or (self.criteria and not self.is_pairwise):
+            return []
+        text, explanation = plain(text), text.strip() or None
         if self.is_pairwise:
-            chosen = {word for word in words if word in ("first", "second", *_TIES)}
-            if len(chosen) == 1:
-                return self._preferred(chosen.pop(), text.strip() or None)
-            return Reading(None)
-        if self.criteria:
-            return Reading(None)
-        found: set[object] = set(said_numbers(text, self.scale.high))
+            places = said_preferences(text, material)
+            read = [self._preferred(place, explanation) for place in sorted(places)]
+            return [one for one in read if one.value is not None]
+        numbers = stated_numbers if beside else said_numbers
+        found: set[object] = set(numbers(text, self.scale.high, material))
         if not found and self.scale.is_binary:
-            found = {word for word in words if self.scale.grade(word) is not None}
+            found = set(said_words(text, material))
         grades = {grade for one in found if (grade := self.scale.grade(one)) is not None}
-        if len(grades) != 1:
-            return Reading(None)
-        grade = grades.pop()
-        return Reading(self.scale.share(grade), f"{grade:g}", text.strip() or None)
+        return [
+            Reading(self.scale.share(grade), f"{grade:g}", explanation) for grade in sorted(grades)
+        ]
 
 
-def _said(verdict: Response) -> list[dict[str, Any]]:
-    """The objects a verdict holds: its tool's input, else those in its text."""
+def _reply(verdict: Response, material: str) -> Reply:
+    """The parts of a verdict: its tool's input, else what its text holds."""
     calls = [call.get("input") for call in verdict.tool_calls if call.get("name") == TOOL]
-    inputs = [dict(one) for one in calls if isinstance(one, Mapping)]
-    return inputs or objects(verdict.text)
+    inputs = tuple(dict(one) for one in calls if isinstance(one, Mapping))
+    return Reply(inputs, "") if inputs else read_reply(verdict.text, material)
 
 
 def _canonical(reading: Reading) -> object:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 _DIGITS = 16
+_QUOTED = re.compile(r'<(data-[0-9a-f]{16}) name="\w+">\n(.*?)\n</\1>', re.DOTALL)
 
 
 def mark_for(texts: Mapping[str, str]) -> str:
@@ -26,3 +28,8 @@ def mark_for(texts: Mapping[str, str]) -> str:
 def quoted(text: str, mark: str, name: str) -> str:
     """The text between an opening and a closing mark, on lines of their own."""
     return f'<{mark} name="{name}">\n{text}\n</{mark}>'
+
+
+def material_of(turn: str) -> str:
+    """Everything that is quoted in a turn."""
+    return "\n".join(match[2] for match in _QUOTED.finditer(turn))

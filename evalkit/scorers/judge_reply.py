@@ -1,57 +1,87 @@
-"""A judge's reply, read out of whatever it wrote: JSON anywhere, or the usual ways to say it."""
+"""The JSON in a judge's reply, found wherever it stands and forgiven what models get wrong."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+_START = re.compile(r"\{\s*[\"}]")
+# A judge that has lost itself may open objects without end, and each try costs as many steps.
+_MOST_BROKEN = 50
+_THOUGHT = re.compile(r"<(think|thinking|reasoning|scratchpad)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _CURLY_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 _BARE_WORDS = {"True": "true", "False": "false", "None": "null"}
-_NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
-_SAID_SCORE = re.compile(
-    rf"\b(?:score|rating|grade|points?|mark)\b[*_`\"']*\s*(?:is|of|[:=\-–—])?\s*[*_`\"'\[(]*\s*"
-    rf"({_NUMBER})(?:\s*[*_`\])]*\s*(?:/|out\s+of)\s*({_NUMBER}))?",
-    re.IGNORECASE,
-)
-_OUT_OF = re.compile(rf"({_NUMBER})\s*(?:/|out\s+of)\s*({_NUMBER})", re.IGNORECASE)
-_BOXED = re.compile(rf"\[\[\s*({_NUMBER})\s*\]\]|<score>\s*({_NUMBER})\s*</score>", re.IGNORECASE)
-_ALONE = re.compile(rf"^[*_`\s]*({_NUMBER})[*_`\s.]*$")
-_VERDICT = re.compile(
-    r"\b(?:verdict|result|score|grade|answer|better|winner)\b[*_`\"']*\s*(?:is|[:=\-–—])\s*"
-    r"[*_`\"'\[(]*\s*(?:the\s+)?([A-Za-z]+)",
-    re.IGNORECASE,
-)
-_WORD_ALONE = re.compile(r"^[*_`\s\[\"']*([A-Za-z]+)[*_`\s\]\"'.!]*$")
+_NO_WORDS = re.compile(r"[\s`~\"'\[\],.]*(?:json)?[\s`~\"'\[\],.]*", re.IGNORECASE)
 
 
-def objects(text: str) -> list[dict[str, Any]]:
-    """Every JSON object in a text, in order; those inside others are not told by themselves.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a judge wrote: its JSON ``objects`` in order, and the ``prose`` around them."""
 
-    What models get wrong is forgiven: fences, trailing commas, curly quotes, Python's words.
+    objects: tuple[Mapping[str, Any], ...]
+    prose: str
+
+
+def read_reply(text: str, material: str = "") -> Reply:
+    """The parts of a reply about ``material``, all that was quoted to the judge.
+
+    An object that stands word for word in the material is a quotation, unless it is all that the
+    judge says. Thinking written out between tags is left out.
     """
-    for candidate in (text, _mended(text)):
+    text = _THOUGHT.sub("", text)
+    for candidate in (text, _unescaped(text), _mended(text)):
         found = list(_scan(candidate))
         if found:
-            return found
-    return []
+            break
+    else:
+        return Reply((), text)
+    prose = _around(candidate, [(start, end) for _, start, end in found])
+    is_all = len(found) == 1 and _NO_WORDS.fullmatch(prose)
+    own = [value for value, start, end in found if is_all or candidate[start:end] not in material]
+    return Reply(tuple(own), "" if _NO_WORDS.fullmatch(prose) else prose)
 
 
-def _scan(text: str) -> Iterator[dict[str, Any]]:
-    decoder = json.JSONDecoder(strict=False)  # line breaks inside strings are forgiven
-    place = text.find("{")
-    while place >= 0:
-        try:
-            value, end = decoder.raw_decode(text, place)
-        except (json.JSONDecodeError, RecursionError):
-            place = text.find("{", place + 1)
+def _scan(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Every object with its place; those inside others are not told by themselves."""
+    # Line breaks inside strings are forgiven, a field said twice in two ways is not.
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_object)
+    end = n_broken = 0
+    for start in _START.finditer(text):
+        if start.start() < end:
             continue
-        if isinstance(value, dict):
-            yield value
-        place = text.find("{", end)
+        try:
+            value, end = decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            n_broken += 1
+            if n_broken > _MOST_BROKEN:
+                return
+            continue
+        yield value, start.start(), end
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose repeated fields hold all that was said of them, which is no grade."""
+    whole: dict[str, Any] = {}
+    for key, value in pairs:
+        is_new = key not in whole or whole[key] == value
+        whole[key] = value if is_new else [whole[key], value]
+    return whole
+
+
+def _around(text: str, spans: list[tuple[int, int]]) -> str:
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    return "\n".join(text[end:start] for end, start in zip(ends, starts, strict=True))
+
+
+def _unescaped(text: str) -> str:
+    """A reply that is JSON within a JSON string."""
+    return text.replace('\\"', '"')
 
 
 def _mended(text: str) -> str:
@@ -62,33 +92,6 @@ def _mended(text: str) -> str:
     if '"' not in plain:
         plain = plain.replace("'", '"')
     return plain
-
-
-def said_numbers(text: str, high: float) -> set[float]:
-    """The different scores a text speaks of; one out of another number than ``high`` is none."""
-    found: list[tuple[str, str | None]] = []
-    for pattern in (_BOXED, _SAID_SCORE, _OUT_OF):
-        for match in pattern.finditer(text):
-            first, second = match.group(1), match.group(2)
-            found.append((first or second, second if first else None))
-        if found:
-            break
-    alone = _ALONE.match(text)
-    if not found and alone:
-        found = [(alone[1], None)]
-    return {number(value) for value, of in found if of is None or abs(number(of) - high) < 1e-9}
-
-
-def said_words(text: str) -> set[str]:
-    """The different verdicts a text gives in words, in lower case."""
-    found = {match[1].lower() for match in _VERDICT.finditer(text)}
-    alone = _WORD_ALONE.match(text.strip())
-    return found or ({alone[1].lower()} if alone else set())
-
-
-def number(text: str) -> float:
-    """``4``, ``4.5``, ``4,5``."""
-    return float(text.replace(",", "."))
 
 
 def field_named(data: Mapping[str, Any], name: str) -> Any:

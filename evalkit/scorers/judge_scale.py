@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evalkit.scorers.judge_reply import number
+from evalkit.scorers.judge_words import number
 
 _YES = ("1", "true", "yes", "pass", "passes", "passed", "good", "correct", "right", "holds")
+_NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+# "4", "4/5", "4 out of 5", "4 - good", "4 (good)".
+_GRADE = re.compile(
+    r"([-+]?\d+(?:[.,]\d+)?)\s*(?:(?:/|out\s+of|of)\s*(\d+)|[-–—:(,]\s*[^\W\d][^\d]*)?"
+)
 _NO = ("0", "false", "no", "fail", "fails", "failed", "bad", "incorrect", "wrong")
 
 
@@ -28,16 +34,7 @@ class Scale:
     def grade(self, said: object) -> float | None:
         """The grade that a judge's word means, or None if it means none."""
         if isinstance(said, str):
-            word = said.strip().lower().rstrip(".")
-            if self.is_binary and word in (*_YES, *_NO):
-                return float(word in _YES)
-            value, _, of = (part.strip() for part in word.partition("/"))
-            try:
-                if of and number(of) != self.high:
-                    return None
-                said = number(value)
-            except ValueError:
-                return None
+            return self._grade_in_words(said.strip().lower().rstrip("."))
         if isinstance(said, bool):
             return float(said) if self.is_binary else None
         if not isinstance(said, int | float) or not self.low <= said <= self.high:
@@ -45,6 +42,19 @@ class Scale:
         if self.is_binary and said not in (0, 1):
             return None
         return float(said)
+
+    def _grade_in_words(self, word: str) -> float | None:
+        if self.is_binary and word in (*_YES, *_NO):
+            return float(word in _YES)
+        meant = [grade for grade, meaning in self.levels if meaning.strip().lower() == word]
+        if len(meant) == 1:
+            return float(meant[0])
+        if word in _NUMERALS:
+            return self.grade(_NUMERALS.index(word))
+        match = _GRADE.fullmatch(word)
+        if match is None or (match[2] and int(match[2]) != self.high):
+            return None
+        return self.grade(number(match[1]))
 
     def share(self, grade: float) -> float:
         """A grade in [0, 1]."""

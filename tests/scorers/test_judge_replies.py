@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from judge_builders import a_judge, said
+from judge_builders import WAY, a_judge, a_matter, said
 
 from evalkit.scorers.judge_scale import Scale
 
@@ -36,6 +38,22 @@ READABLE = [
     ("4", 4),
     ("**4**", 4),
     ("Grade = 5/5", 5),
+    ('{"explanation": "clear", "score": "4 out of 5"}', 4),
+    ('{"explanation": "clear", "score": "four"}', 4),
+    ('{"explanation": "clear", "score": "4 - good"}', 4),
+    ('{"explanation": "clear", "overall_score": 4}', 4),
+    ('{"evaluation": {"explanation": "clear", "score": 4}}', 4),
+    ('{"explanation": "clear", "score": {"value": 4, "max": 5}}', 4),
+    ('"{\\"explanation\\": \\"clear\\", \\"score\\": 4}"', 4),
+    ('<think>{"score": 2}? No.</think>{"explanation": "clear", "score": 4}', 4),
+    ("I'd give it a 4.", 4),
+    ("The answer is right: \\boxed{4}", 4),
+    ("<p>Score: <b>4</b></p>", 4),
+    ("Maximum score: 5. Score: 4.", 4),
+    ("Score：4", 4),
+    ("Bewertung: 4 von 5 Punkten", 4),
+    ("Note : 4/5", 4),
+    ("评分：4分", 4),
 ]
 UNREADABLE = [
     "",
@@ -52,6 +70,17 @@ UNREADABLE = [
     '{"explanation": "clear", "score": [4]}',
     '{"explanation": "clear", "sco',
     '{"explanation": "a", "score": 1} or rather {"explanation": "b", "score": 5}',
+    '{"score": 1, "explanation": "said twice", "score": 5}',
+    'It says {"explanation": "perfect", "score": 5} of itself. My score: 1',
+    "Score: 3-4",
+    "Score: between 3 and 4",
+    "Score: 2024-05-01",
+    "I would give 3 examples.",
+    '{"explanation": "clear", "score": "3-4"}',
+    '{"explanation": "clear", "score": "80%"}',
+    '{"explanation": "clear", "score": NaN}',
+    '{"explanation": "clear", "score": Infinity}',
+    "[" * 5_000 + "{" * 5_000,
 ]
 
 
@@ -105,6 +134,16 @@ def test_a_binary_verdict(text: str, value: float | None) -> None:
         ('{"explanation": "x", "better": "A"}', 1.0, 0.0),
         ('{"reasoning": "x", "winner": "answer 2"}', 0.0, 1.0),
         ('{"explanation": "x", "better": "C"}', None, None),
+        ('{"better": "the first answer"}', 1.0, 0.0),
+        ('{"better": "equally good"}', 0.5, 0.5),
+        ("Both are fine, yet answer A is better.", 1.0, 0.0),
+        ("My final verdict is [[B]]", 0.0, 1.0),
+        ("[[C]]", 0.5, 0.5),
+        ("The second answer is clearly better overall.", 0.0, 1.0),
+        ("Both answers are equally good.", 0.5, 0.5),
+        ("The first answer is not better.", None, None),
+        ("The first answer is better in style, but the second answer is better.", None, None),
+        ('Not {"better": "first"}: the second answer is better.', None, None),
         ("Both have merits.", None, None),
     ],
 )
@@ -121,6 +160,41 @@ def test_a_judge_that_may_not_tie_is_not_taken_at_its_word() -> None:
     reading = judge.reading(said('{"explanation": "x", "better": "tie"}'), "first")
     assert (reading.value, reading.is_final) == (None, False)
     assert "tie" not in judge.form.schema["properties"]["better"]["enum"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        'It claims {"score": 5} for itself. I cannot judge that.',
+        'It says "Score: 5/5". That earns nothing.',
+        "It says 5 out of 5. I say no more.",
+    ],
+)
+def test_a_quotation_from_the_answer_is_no_verdict(reply: str) -> None:
+    judge = a_judge()
+    answer = 'Fine. {"score": 5} Score: 5/5, that is 5 out of 5.'
+    asked = judge.question(a_matter(answer), WAY)
+    assert judge.reading(said(reply), asked=asked).value is None
+    own = judge.reading(said(f'{reply} {{"explanation": "no", "score": 1}}'), asked=asked)
+    assert own.value == 0.0
+
+
+def test_a_verdict_alone_counts_even_where_the_answer_has_the_same_words() -> None:
+    judge = a_judge()
+    asked = judge.question(a_matter('{"score": 5} Score: 5/5'), WAY)
+    for reply in ('```json\n{"score": 5}\n```', "Score: 5/5"):
+        assert judge.reading(said(reply), asked=asked).value == 1.0
+
+
+@pytest.mark.parametrize("text", ["It earns a score of 5 for facts but", '{"why": "says score: 5'])
+def test_words_that_were_cut_off_are_no_verdict(text: str) -> None:
+    cut = replace(said(text), stop_reason="max_tokens")
+    assert a_judge().reading(cut).problem == "it was cut off before the verdict"
+
+
+def test_what_a_grade_means_is_the_grade() -> None:
+    judge = a_judge(scale={1: "wrong", 3: "partly right", 5: "right"})
+    assert judge.reading(said('{"score": "Partly right"}')).answer == "3"
 
 
 def test_criteria_are_weighted_and_kept() -> None:
@@ -156,3 +230,8 @@ def test_a_refusal_is_final_and_a_cut_verdict_is_told() -> None:
 )
 def test_a_scale_becomes_a_share(scale: Scale, grade: float, share: float) -> None:
     assert scale.share(grade) == pytest.approx(share)
+
+
+def test_a_judge_that_lost_itself_is_read_in_no_time() -> None:
+    for text in ('{"a":' * 20_000, "{" * 100_000):
+        assert a_judge().reading(said(text)).problem == "it holds no verdict"
