@@ -12,6 +12,7 @@ from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.selection import Selection
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.load import LoadedSuite
+from evalkit.suite.row_faults import RowFaults
 from evalkit.types import Case
 
 
@@ -39,10 +40,11 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
     suite = loaded.suite
     check_suite(loaded)
     variants = plan_variants(suite, resolve_endpoints(suite, env), only)
-    check = case_check(loaded, variants)
+    faults = RowFaults()
+    check = case_check(loaded, variants, faults)
     tags = TagCheck(loaded)
     first: list[Case] = []
-    selection = Selection(read_rows(suite.dataset), suite.dataset)
+    selection = Selection(read_rows(suite.dataset, faults), suite.dataset, faults)
     for case_id, row in selection.first(CHECKED_CASES):
         case = check.case(case_id, row)
         if case is None:
@@ -50,7 +52,7 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
         tags.note(case)
         if len(first) < PROBE_CASES:
             first.append(case)
-    check.settle()
+    faults.settle()
     if selection.total <= CHECKED_CASES:
         tags.settle()
     return Preview(variants, selection.total, first, suite.samples)

@@ -38,7 +38,7 @@ from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.problems import plan_problems
-from evalkit.plan.selection import no_rows, select_rows
+from evalkit.plan.selection import Selection, no_rows
 from evalkit.scorers.registry import build_scorer, scorer_problems
 from evalkit.store.making import create_run
 from evalkit.store.manifest import Manifest
@@ -46,6 +46,7 @@ from evalkit.store.runs import RunFolder
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.judge_schema import JUDGE, judge_of
 from evalkit.suite.load import LoadedSuite, read_suite
+from evalkit.suite.row_faults import RowFaults
 from evalkit.suite.rows_schema import DatasetSpec
 from evalkit.suite.schema import Suite
 from evalkit.types import Case
@@ -116,9 +117,14 @@ def _problems(
 
 
 def _columns(dataset: DatasetSpec) -> frozenset[str]:
-    """The columns of the first row; raises DatasetError where there is none."""
-    first = next(iter(read_rows(dataset)), None)
+    """The columns of the first row that can be read; raises DatasetError where there is none.
+
+    Rows at fault before it are told when all of them are read.
+    """
+    faults = RowFaults()
+    first = next(read_rows(dataset, faults), None)
     if first is None:
+        faults.settle()
         raise no_rows(dataset)
     return frozenset(first.values)
 
@@ -208,27 +214,31 @@ def target_for(suite: Suite) -> str | None:
     return None
 
 
-def case_check(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> CaseCheck:
+def case_check(
+    loaded: LoadedSuite, variants: Sequence[PlannedVariant], faults: RowFaults
+) -> CaseCheck:
     """What makes the cases of a suite, and renders its prompts and its judges' questions."""
     suite = loaded.suite
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
     renderers: list[Callable[[Case], object]] = [prompt.render for prompt in prompts.values()]
     renderers += [partial(check_question, bench, variants[0]) for bench in build_benches(suite, {})]
-    return CaseCheck(CaseMaker(suite.dataset, target_for(suite)), renderers)
+    return CaseCheck(CaseMaker(suite.dataset, target_for(suite)), renderers, faults)
 
 
 def checked_cases(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> Iterator[Case]:
     """The cases, each once prompts and judges' questions render for it (the first thousands)."""
     dataset = loaded.suite.dataset
-    check, tags = case_check(loaded, variants), TagCheck(loaded)
-    for number, (case_id, row) in enumerate(select_rows(read_rows(dataset), dataset)):
+    faults = RowFaults()
+    check, tags = case_check(loaded, variants, faults), TagCheck(loaded)
+    selection = Selection(read_rows(dataset, faults), dataset, faults)
+    for number, (case_id, row) in enumerate(selection.first()):
         case = check.case(case_id, row, is_rendered=number < CHECKED_CASES)
         if case is not None:
             tags.note(case)
             yield case
         if number == CHECKED_CASES:
-            check.settle()
-    check.settle()
+            faults.settle()
+    faults.settle()
     tags.settle()
 
 

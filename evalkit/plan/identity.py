@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from evalkit.errors import DatasetError
 from evalkit.suite.row import Row, place, row_digest
+from evalkit.suite.row_faults import RowFaults
 
 _BATCH = 1 << 16
 
@@ -36,27 +37,29 @@ class SeenIds:
     """Notices an id that comes twice, in 16 bytes an id: ids are kept as 64-bit hashes.
 
     The latest 65,536 are compared at once, all others when those are full, and at the end.
-    ``are_digests``: the rows have no ids of their own.
+    ``are_digests``: the rows have no ids of their own. Those seen twice are noted in ``faults``.
     """
 
-    def __init__(self, *, are_digests: bool = False) -> None:
+    def __init__(self, faults: RowFaults, *, are_digests: bool = False) -> None:
+        self._faults = faults
         self._are_digests = are_digests
         self._recent: dict[int, tuple[str, int]] = {}
         self._hashes: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._numbers: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
     def add(self, case_id: str, row: Row) -> None:
-        """Note a case; raises DatasetError naming both rows if its id was there before."""
+        """Note a case; a fault names both rows if its id was there before."""
         digest = hash(case_id)
         twin = self._recent.get(digest)
         if twin is not None:
-            raise self._double(case_id, row, twin[1])
+            self._double(case_id, row, twin[1])
+            return
         self._recent[digest] = (case_id, row.number)
         if len(self._recent) >= _BATCH:
             self.settle(row)
 
     def settle(self, last: Row | None) -> None:
-        """Compare what was not yet compared; raises DatasetError like :meth:`add`.
+        """Compare what was not yet compared.
 
         ``last`` is the row added last, which knows the file (None: there was none).
         """
@@ -67,24 +70,26 @@ class SeenIds:
             places = np.searchsorted(self._hashes, fresh)
             places[places == len(self._hashes)] = 0
             twins = np.flatnonzero(self._hashes[places] == fresh)
-            if len(twins):
-                case_id, number = self._recent[int(fresh[twins[0]])]
-                first = int(self._numbers[places[twins[0]]])
-                raise self._double(case_id, last._replace(number=number), first)
+            for twin in twins:
+                case_id, number = self._recent[int(fresh[twin])]
+                first = int(self._numbers[places[twin]])
+                self._double(case_id, last._replace(number=number), first)
         numbers = np.fromiter((number for _, number in self._recent.values()), np.int64, len(fresh))
         hashes = np.concatenate([self._hashes, fresh])
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._numbers = hashes[order], np.concatenate([self._numbers, numbers])[order]
         self._recent.clear()
 
-    def _double(self, case_id: str, row: Row, first: int) -> DatasetError:
+    def _double(self, case_id: str, row: Row, first: int) -> None:
         before = place(row.file, first, is_line=row.is_line)
         if self._are_digests:
-            return DatasetError(
+            error = DatasetError(
                 f"{row.where}: the row says the same as {before}",
                 "Remove it, or tell the rows apart by a column: dataset.id.",
             )
-        return DatasetError(
-            f"{row.where}: the case id '{case_id}' was already used at {before}",
-            "Ids must be unique: name another column in dataset.id, or remove the double row.",
-        )
+        else:
+            error = DatasetError(
+                f"{row.where}: the case id '{case_id}' was already used at {before}",
+                "Ids must be unique: name another column in dataset.id, or remove the double row.",
+            )
+        self._faults.note(row.where, error)

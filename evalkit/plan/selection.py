@@ -13,6 +13,7 @@ import numpy.typing as npt
 from evalkit.errors import DatasetError, TemplateError
 from evalkit.plan.identity import SeenIds, case_id, missing_column
 from evalkit.suite.row import Row
+from evalkit.suite.row_faults import RowFaults
 from evalkit.suite.rows_schema import DatasetSpec, SampleSpec
 from evalkit.suite.spool import Spool
 from evalkit.templates import Expression
@@ -21,34 +22,39 @@ Identified = tuple[str, Row]
 
 
 def select_rows(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
-    """The rows a dataset spec asks for, each with its case id; see :class:`Selection`."""
-    return Selection(rows, spec).first()
+    """The rows a dataset spec asks for, each with its case id; see :class:`Selection`.
+
+    The first row at fault is raised.
+    """
+    return Selection(rows, spec, RowFaults(strict=True)).first()
 
 
 class Selection:
     """The rows a dataset spec asks for, each with its case id.
 
     Without sample and shuffle nothing is held; with them, rows wait in a temporary file. ``total``
-    is how many there are, once they have been gone through.
+    is how many there are, once they have been gone through. Rows without a usable id, and those
+    the filter cannot be applied to, are noted in ``faults``.
     """
 
-    def __init__(self, rows: Iterable[Row], spec: DatasetSpec) -> None:
+    def __init__(self, rows: Iterable[Row], spec: DatasetSpec, faults: RowFaults) -> None:
         self._rows = rows
         self._spec = spec
+        self._faults = faults
         self.total = 0
 
     def first(self, most: int | None = None) -> Iterator[Identified]:
         """The first ``most`` rows (default: all); further ones are checked and counted.
 
-        Raises DatasetError for an id that is empty or comes twice and for a dataset without rows,
-        TemplateError for a filter that cannot be applied.
+        Raises DatasetError for a dataset without rows, and what ``RowFaults.note`` raises.
         """
         spec = self._spec
-        kept = _filtered(self._rows, spec.filter)
+        kept = _filtered(self._rows, spec.filter, self._faults)
         if spec.sample is not None or spec.shuffle is not None:
-            yield from self._drawn(_identified(kept, spec), most)
+            yield from self._drawn(_identified(kept, spec, self._faults), most)
             return
-        for number, pair in enumerate(_identified(islice(kept, spec.limit), spec), 1):
+        rows = _identified(islice(kept, spec.limit), spec, self._faults)
+        for number, pair in enumerate(rows, 1):
             self.total = number
             if most is None or number <= most:
                 yield pair
@@ -61,15 +67,20 @@ class Selection:
                 yield name, Row(*row)
 
 
-def _identified(rows: Iterable[Row], spec: DatasetSpec) -> Iterator[Identified]:
-    seen = SeenIds(are_digests=spec.id is None)
+def _identified(rows: Iterable[Row], spec: DatasetSpec, faults: RowFaults) -> Iterator[Identified]:
+    seen = SeenIds(faults, are_digests=spec.id is None)
     row = None
     for row in rows:
-        name = case_id(row, spec.id)
+        try:
+            name = case_id(row, spec.id)
+        except DatasetError as error:
+            faults.note(row.where, error)
+            continue
         seen.add(name, row)
         yield name, row
     seen.settle(row)
     if row is None:
+        faults.settle()
         if spec.filter:
             raise DatasetError("the filter leaves no row", "Check dataset.filter.")
         raise no_rows(spec)
@@ -81,7 +92,7 @@ def no_rows(spec: DatasetSpec) -> DatasetError:
     return DatasetError(f"{name}: the dataset has no rows", "Check dataset.path.")
 
 
-def _filtered(rows: Iterable[Row], source: str | None) -> Iterator[Row]:
+def _filtered(rows: Iterable[Row], source: str | None, faults: RowFaults) -> Iterator[Row]:
     if source is None:
         yield from rows
         return
@@ -90,7 +101,9 @@ def _filtered(rows: Iterable[Row], source: str | None) -> Iterator[Row]:
         try:
             holds = expression.holds(row.values)
         except TemplateError as error:
-            raise TemplateError(f"{row.where}: {error.message}", error.hint) from error
+            told = f"{row.where}: {error.message}"
+            faults.note(row.where, TemplateError(told, error.hint))
+            continue
         if holds:
             yield row
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DatasetError
-from evalkit.suite.formats import TEXT_FORMATS, mapping
+from evalkit.suite.formats import TEXT_FORMATS
 from evalkit.suite.hub import read_hub
 from evalkit.suite.opening import Source, stdin_copy
-from evalkit.suite.row import Row, place, row_digest
+from evalkit.suite.row import Row, row_digest
+from evalkit.suite.row_faults import RowFaults
 from evalkit.suite.rows_schema import RowsSpec
 
 _SUFFIXES = {
@@ -34,16 +35,22 @@ _TEXTS = (".txt", ".md")
 _PAGES_BYTES = 1 << 16
 
 
-def read_rows(spec: RowsSpec | Path) -> Iterator[Row]:
+def read_rows(spec: RowsSpec | Path, faults: RowFaults | None = None) -> Iterator[Row]:
     """The rows of a dataset, in order, their values as JSON has them.
 
     Raises DatasetError (missing or unreadable file, unknown format, a bad row and which) when the
-    iterator gets there; nothing is skipped silently.
+    iterator gets there; nothing is skipped silently. With ``faults``, rows behind which reading can
+    go on are noted there, up to ten, and it is for the caller to settle them.
     """
+    noted = faults or RowFaults(strict=True)
+    return noted.around(_rows(spec, noted))
+
+
+def _rows(spec: RowsSpec | Path, faults: RowFaults) -> Iterator[Row]:
     if isinstance(spec, Path):
         spec = RowsSpec(path=str(spec))
     if spec.path.startswith("hf:") or spec.format == "hf":
-        return read_hub(spec)
+        return read_hub(spec, faults)
     path = stdin_copy() if spec.path == "-" else Path(spec.path)
     if path.is_dir():
         return _read_folder(path, spec.encoding)
@@ -52,7 +59,7 @@ def read_rows(spec: RowsSpec | Path) -> Iterator[Row]:
     if not path.is_file():
         raise DatasetError(f"{path}: is no regular file", "Pipe it in: --set dataset.path=-")
     shown = "stdin" if spec.path == "-" else spec.path
-    source = Source(path, shown, spec.encoding, spec.delimiter)
+    source = Source(path, shown, spec.encoding, spec.delimiter, faults)
     kind = spec.format or _format_of(spec.path)
     if kind == "parquet":
         return _read_parquet(source)
@@ -107,8 +114,9 @@ def _read_parquet(source: Source) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=1024):
                 for value in batch.to_pylist():
                     number += 1
-                    where = place(source.shown, number, is_line=False)
-                    yield Row(source.shown, number, mapping(value, where), is_line=False)
+                    row = source.row(value, number, is_line=False)
+                    if row is not None:
+                        yield row
     except pa.ArrowInvalid as error:
         raise DatasetError(f"{source.shown}: not a Parquet file: {error}") from error
     except (pa.ArrowException, ValueError, OverflowError) as error:

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import DatasetError
+from evalkit.errors import DatasetError, EvalkitError
 from evalkit.imports import admit_pandas
-from evalkit.suite.formats import mapping
-from evalkit.suite.row import Row, place
+from evalkit.suite.row import Row, mapping, place
+from evalkit.suite.row_faults import RowFaults
 from evalkit.suite.rows_schema import RowsSpec
 
 _SAVED = ("state.json", "dataset_dict.json")
 
 
-def read_hub(spec: RowsSpec) -> Iterator[Row]:
+def read_hub(spec: RowsSpec, faults: RowFaults) -> Iterator[Row]:
     """The rows of ``hf:name`` or ``hf:./folder``.
 
     Raises DatasetError if the package ``datasets`` is missing, or says no.
@@ -27,8 +27,13 @@ def read_hub(spec: RowsSpec) -> Iterator[Row]:
         for value in _open(name, spec):
             number += 1
             where = place(spec.path, number, is_line=False)
-            yield Row(spec.path, number, mapping(value, where), is_line=False)
-    except DatasetError:
+            try:
+                values = mapping(value, where)
+            except DatasetError as error:
+                faults.note(where, error)
+                continue
+            yield Row(spec.path, number, values, is_line=False)
+    except EvalkitError:
         raise
     except Exception as error:  # the package and its readers raise errors of many kinds
         told = str(error).strip().splitlines()

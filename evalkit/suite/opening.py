@@ -11,12 +11,14 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from evalkit.errors import DatasetError
+from evalkit.suite.row import Row, mapping, place
+from evalkit.suite.row_faults import RowFaults
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -32,12 +34,22 @@ _FOREIGN_ADVICE = "Export it as CSV, JSON Lines or Parquet; packed files may be 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read rows from, and the name people know it by."""
+    """A file to read rows from, the name people know it by, and where rows at fault are noted."""
 
     path: Path
     shown: str
     encoding: str = "utf-8"
     delimiter: str | None = None
+    faults: RowFaults = field(default_factory=lambda: RowFaults(strict=True))
+
+    def row(self, value: Any, number: int, *, is_line: bool = True) -> Row | None:
+        """A row of this source; what is none is noted among its faults."""
+        where = place(self.shown, number, is_line=is_line)
+        try:
+            return Row(self.shown, number, mapping(value, where), is_line=is_line)
+        except DatasetError as error:
+            self.faults.note(where, error)
+            return None
 
     @contextmanager
     def text(self) -> Iterator[TextIO]:
@@ -71,15 +83,20 @@ class Source:
                 if start.startswith(magic):
                     raise DatasetError(f"{self.shown}: this is {told}", _FOREIGN_ADVICE)
             if start.startswith(_GZIP):
-                with gzip.open(file) as unpacked:
-                    yield cast("IO[bytes]", unpacked)
+                with gzip.open(file) as packed, io.BufferedReader(cast("Any", packed)) as unpacked:
+                    yield self._unpacked_once(unpacked)
             elif start.startswith(_ZSTD):
                 import pyarrow as pa
 
-                with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as unpacked:
-                    yield io.BufferedReader(unpacked)
+                with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as packed:
+                    yield self._unpacked_once(io.BufferedReader(packed))
             else:
                 yield file
+
+    def _unpacked_once(self, unpacked: io.BufferedReader) -> IO[bytes]:
+        if unpacked.peek(4).startswith((_GZIP, _ZSTD)):
+            raise DatasetError(f"{self.shown}: is packed twice", "Unpack it once.")
+        return unpacked
 
     def _undecodable(self) -> DatasetError:
         """Which line is not in the encoding: read once more, since decoders work in chunks."""

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from evalkit.errors import DatasetError
+
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -82,3 +84,25 @@ def row_digest(values: Mapping[str, Any], salt: str = "") -> bytes:
     except TypeError:  # lone surrogates, which UTF-8 has no bytes for
         text = json.dumps(values, sort_keys=True).encode()
     return hashlib.blake2b(salt.encode() + text, digest_size=8).digest()
+
+
+def mapping(value: Any, where: str) -> dict[str, Any]:
+    """A row's columns; raises DatasetError for what is no object, or has no place in JSON."""
+    if not isinstance(value, dict):
+        raise DatasetError(
+            f"{where}: a row is an object of columns, found {_KINDS.get(type(value), 'a value')}"
+        )
+    try:
+        return {str(key): plain(item) for key, item in value.items()}
+    except ValueError as error:
+        raise DatasetError(f"{where}: {error}", "Use null for what is missing.") from error
+
+
+_KINDS = {
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}

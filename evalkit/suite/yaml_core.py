@@ -36,8 +36,10 @@ for _tag, _pattern, _first in _CORE:
     )
 
 
-def _whole_number(loader: SuiteLoader, node: yaml.ScalarNode) -> int:
-    text = loader.construct_scalar(node)
+def _whole_number(loader: SuiteLoader, node: yaml.ScalarNode) -> int | str:
+    text = str(loader.construct_scalar(node))
+    if len(text) > 4000:  # more digits than Python makes a number of
+        return text
     return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 

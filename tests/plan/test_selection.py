@@ -9,6 +9,7 @@ from evalkit.plan import identity
 from evalkit.plan.identity import SeenIds
 from evalkit.plan.selection import select_rows
 from evalkit.suite.row import Row
+from evalkit.suite.row_faults import RowFaults
 from evalkit.suite.rows_schema import DatasetSpec
 
 
@@ -91,7 +92,7 @@ def test_a_double_id_is_found_wherever_it_is(monkeypatch, batch):
 
 @given(st.lists(st.integers(0, 40)), st.integers(1, 8))
 def test_ids_are_double_exactly_when_a_set_says_so(numbers, batch):
-    seen = SeenIds()
+    seen = SeenIds(RowFaults(strict=True))
     is_double, row = False, None
     try:
         for place, number in enumerate(numbers, 1):

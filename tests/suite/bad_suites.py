@@ -3,6 +3,8 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
+import gzip
+
 # A sound suite; each fault below replaces one of its lines, or adds one.
 SOUND = {
     "dataset": "dataset: {path: rows.jsonl, id: id, target: answer}",
@@ -465,17 +467,22 @@ DATASETS = [
         "",
         "FOLDER/d.csv:3: 3 cells, but the header names 2 columns",
     ),
-    ("d.csv", b"id,answer\n1\n", "", "FOLDER/d.csv:2: 1 cells, but the header names 2 columns"),
+    ("d.csv", b"id,answer\n1\n", "", "FOLDER/d.csv:2: 1 cell, but the header names 2 columns"),
     (
         "d.csv",
         b'id,answer\n1,"two\nlines"\n2\n',
         "",
-        "FOLDER/d.csv:4: 1 cells, but the header names 2 columns",
+        "FOLDER/d.csv:4: 1 cell, but the header names 2 columns",
     ),
     ("d.csv", b"id,id,answer\n", "", "FOLDER/d.csv:1: the column 'id' is there twice"),
     ("d.csv", b"", "", "FOLDER/d.csv:1: no header line"),
     ("d.csv", b"id,answer\n", "", "FOLDER/d.csv: the dataset has no rows"),
-    ("d.csv", b'id,answer\n1,"open\n', "", "FOLDER/d.csv:2: unexpected end of data"),
+    (
+        "d.csv",
+        b'id,answer\n1,"open\n',
+        "",
+        "FOLDER/d.csv:2: a quote opens in this row and is never closed",
+    ),
     ("d.csv", b"id,answer\n1,caf\xe9\n", "", "FOLDER/d.csv:2: byte 0xe9 is not utf-8"),
     ("d.csv", "id,answer\n1,2\n".encode("utf-16"), "", "FOLDER/d.csv:1: byte 0xff is not utf-8"),
     (
@@ -588,4 +595,60 @@ DATASETS = [
         "FOLDER/d.csv: is not utf-16",
     ),
     ("d.xlsx", b"PK", "", "FOLDER/d.xlsx: unknown dataset format '.xlsx'"),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": 2}\n{"id": 2\n{"id": 3, "answer": 4}\n[5]\n{"id": 3, "answer": 1}\n'
+        b'{"id": 6, "answer": 7, "answer": 8}\n{"id": 7, "answer": -Infinity}\n{"id": 8}\n',
+        "",
+        "FOLDER/d.jsonl:2: not valid JSON: Expecting ',' delimiter at column 9\n"
+        "FOLDER/d.jsonl:4: a row is an object of columns, found a list\n"
+        "FOLDER/d.jsonl:5: the case id '3' was already used at FOLDER/d.jsonl:3\n"
+        "FOLDER/d.jsonl:6: the key 'answer' is given twice\n"
+        "FOLDER/d.jsonl:7: infinity has no place in JSON\n"
+        "FOLDER/d.jsonl:8: no column 'answer'; the row has id",
+    ),
+    (
+        "d.csv",
+        b'id,answer\n1\n2,"b\nc"\n3,4,5\n\n6,7\n8,"9\n',
+        "",
+        "FOLDER/d.csv:2: 1 cell, but the header names 2 columns\n"
+        "FOLDER/d.csv:5: 3 cells, but the header names 2 columns\n"
+        "FOLDER/d.csv:8: a quote opens in this row and is never closed",
+    ),
+    (
+        "d.csv",
+        b"id,answer\n" + b"1\n" * 40,
+        "",
+        "\n".join(
+            f"FOLDER/d.csv:{line}: 1 cell, but the header names 2 columns" for line in range(2, 12)
+        ),
+    ),
+    (
+        "d.json",
+        b'[{"id": 1, "answer": 2},\n 3,\n {"id": 2, "answer": 1, "id": 5}]',
+        "",
+        "FOLDER/d.json:2: a row is an object of columns, found a number\n"
+        "FOLDER/d.json:3: the key 'id' is given twice",
+    ),
+    (
+        "d.yaml",
+        b"- {id: 1, answer: 1, id: 2}\n- x\n- {id: 1, answer: 1}\n- {id: 3, answer: .inf}\n",
+        "",
+        "FOLDER/d.yaml:1: the column 'id' is given twice\n"
+        "FOLDER/d.yaml:2: a row is an object of columns, found text\n"
+        "FOLDER/d.yaml:4: infinity has no place in JSON",
+    ),
+    (
+        "d.jsonl",
+        b'{"id": 1, "answer": {"answer": 1.5}, "answer": "a: b"}\n',
+        "",
+        "FOLDER/d.jsonl:1: the key 'answer' is given twice",
+    ),
+    (
+        "d.jsonl",
+        b'[{"id": 1, "answer": 2}]\n',
+        "",
+        "FOLDER/d.jsonl:1: a row is an object of columns, found a list",
+    ),
+    ("d.jsonl.gz", gzip.compress(gzip.compress(b"{}")), "", "FOLDER/d.jsonl.gz: is packed twice"),
 ]

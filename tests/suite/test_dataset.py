@@ -71,3 +71,20 @@ def test_bad_data_names_the_line(tmp_path, name, text, told):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(DatasetError, match="no such file"):
         rows(tmp_path / "none.csv")
+
+
+def test_a_number_of_any_length_is_read(tmp_path):
+    digits = "9" * 6000
+    for name, text in [
+        ("d.jsonl", f'{{"a": {digits}}}'),
+        ("d.json", f'[{{"a": {digits}}}]'),
+        ("d.yaml", f"- a: {digits}\n"),
+    ]:
+        assert rows(file(tmp_path, name, text)) == [{"a": digits}]
+
+
+def test_a_name_that_is_also_a_value_is_no_key_given_twice(tmp_path):
+    given = [{"a": '"a": "a"', "b": {"a": [{"a": 1}, {"a": 2}]}}, {"": ":", "\u00e9": "\u00e9"}]
+    text = "\n".join(map(json.dumps, given))
+    assert rows(file(tmp_path, "d.jsonl", text)) == given
+    assert rows(file(tmp_path, "d.json", json.dumps(given))) == given

@@ -15,7 +15,7 @@ import datasets
 from evalkit.errors import DatasetError
 from evalkit.suite import opening
 from evalkit.suite.dataset import draw_rows, read_rows
-from evalkit.suite.formats import read_json
+from evalkit.suite.json_rows import read_json
 from evalkit.suite.opening import Source
 from evalkit.suite.rows_schema import RowsSpec
 
@@ -143,7 +143,7 @@ def test_a_json_list_reads_the_same_in_any_pieces(tmp_path, monkeypatch, chunk):
     rows = [{"id": n, "t": 'a "quoted" \\ brace } ' * n, "x": [n, {"y": None}]} for n in range(9)]
     path = tmp_path / "d.json"
     path.write_text(json.dumps(rows, indent=1))
-    monkeypatch.setattr("evalkit.suite.formats._CHUNK", chunk)
+    monkeypatch.setattr("evalkit.suite.json_rows._CHUNK", chunk)
     assert [dict(row.values) for row in read_json(Source(path, "d"))] == rows
 
 
