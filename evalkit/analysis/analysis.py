@@ -12,10 +12,9 @@ from evalkit.analysis.evidence import MAX_MISSING, gather
 from evalkit.analysis.judging import corrected_difference, judge_checks
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
-from evalkit.analysis.outcomes import case_scores, grade
 from evalkit.analysis.results import Analysis, Comparison, JudgeCheck, VariantSummary
 from evalkit.analysis.slices import tag_differences
-from evalkit.analysis.summary import MAX_TAGS, Scored, summarise, tag_scores
+from evalkit.analysis.summary import MAX_TAGS, Scored, scored_by, summarise, tag_scores
 from evalkit.analysis.trials import Trials
 from evalkit.analysis.wording import as_percent, counted
 
@@ -28,7 +27,7 @@ def analyse(trials: Trials, options: Options) -> Analysis:
 
     Raises ``ValueError`` when the options name a scorer or baseline that the run does not have.
     """
-    scored = {name: _scored(trials, name) for name in trials.scorers}
+    scored = {name: scored_by(trials, name) for name in trials.scorers}
     leading = _leading(trials, options)
     baseline = _baseline(trials, options)
     summaries = summarise(trials, scored, options.confidence)
@@ -79,11 +78,6 @@ def _judged(
         if name in scored:
             for check in judge_checks(trials, scored[name].cases, grades, options):
                 yield replace(check, scorer=name)
-
-
-def _scored(trials: Trials, scorer: str) -> Scored:
-    graded = grade(trials, scorer)
-    return Scored(graded, case_scores(trials, graded))
 
 
 def _leading(trials: Trials, options: Options) -> str | None:

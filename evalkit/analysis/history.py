@@ -1,4 +1,4 @@
-"""A suite over its runs: scores with intervals, cost, time, and where something changed."""
+"""A suite over its runs: scores, cost and time with intervals, and where something changed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from evalkit.analysis.measures import Measure, measures
-from evalkit.analysis.trials import Trials
-from evalkit.stats.estimates import mean_estimate, quantile
+from evalkit.analysis.results import VariantSummary
+from evalkit.stats.estimates import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +22,22 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """Dollars or seconds on one variant in one run, with the 95 % interval where there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VariantPoint:
     """One variant in one run. Cost is the mean of an answer, latency the median in service."""
 
     scores: Mapping[str, Level]
     models: tuple[str, ...]
-    cost_usd: float | None = None
-    latency_p50_s: float | None = None
+    cost_usd: Amount | None = None
+    latency_p50_s: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +69,31 @@ class Change:
     what: str
 
 
-def variant_points(trials: Trials) -> dict[str, VariantPoint]:
+def variant_points(summaries: Sequence[VariantSummary]) -> dict[str, VariantPoint]:
     """Every variant's scores, cost and time; those without any answer are left out."""
-    found = measures(trials)
-    points = {}
-    for row, variant in enumerate(trials.variants):
-        answered = (trials.variant == row) & trials.is_answered
-        if not answered.any():
-            continue
-        codes = set(trials.model_answered.codes[answered].tolist())
-        names = trials.model_answered.names
-        times = trials.numbers["elapsed_s"][answered]
-        costs = trials.numbers["cost_usd"][answered]
-        known = costs[~np.isnan(costs)]
-        points[variant.key] = VariantPoint(
-            scores=dict(_levels(trials, found, row)),
-            models=tuple(sorted(names[code] for code in codes if code >= 0)),
-            cost_usd=float(known.mean()) if len(known) else None,
-            latency_p50_s=quantile(times[~np.isnan(times)], 0.5),
+    return {
+        one.variant: VariantPoint(
+            scores=dict(_levels(one)),
+            models=one.models_answered,
+            cost_usd=_amount(one.cost_each),
+            latency_p50_s=_amount(one.elapsed_p50),
         )
-    return points
+        for one in summaries
+        if one.n_answered
+    }
 
 
-def _levels(trials: Trials, found: Mapping[str, Measure], row: int) -> Iterator[tuple[str, Level]]:
-    for name in trials.scorers:
-        means = found[f"score:{name}"].mean[row]
-        known = ~np.isnan(means)
-        clusters = trials.cases.clusters
-        mean = mean_estimate(
-            np.clip(means[known], 0, 1), None if clusters is None else clusters[known]
-        )
+def _levels(summary: VariantSummary) -> Iterator[tuple[str, Level]]:
+    for name, score in summary.scores.items():
+        mean = score.mean
         if mean.value is not None:
             yield name, Level(mean.value, mean.low, mean.high, mean.n)
+
+
+def _amount(estimate: Estimate | None) -> Amount | None:
+    if estimate is None or estimate.value is None:
+        return None
+    return Amount(estimate.value, estimate.low, estimate.high)
 
 
 def changes(points: Sequence[Point]) -> list[Change]:
@@ -144,13 +143,25 @@ def point_document(point: Point) -> dict[str, Any]:
                     for name, level in one.scores.items()
                 },
                 "models": list(one.models),
-                "cost_usd": one.cost_usd,
-                "latency_p50_s": one.latency_p50_s,
+                **_plain_amount("cost_usd", one.cost_usd),
+                **_plain_amount("latency_p50_s", one.latency_p50_s),
             }
             for key, one in point.variants.items()
         },
         "facts": dict(point.facts),
     }
+
+
+def _plain_amount(name: str, amount: Amount | None) -> dict[str, float | None]:
+    if amount is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: amount.value, f"{name}_low": amount.low, f"{name}_high": amount.high}
+
+
+def _amount_of(name: str, data: Mapping[str, Any]) -> Amount | None:
+    if data[name] is None:
+        return None
+    return Amount(data[name], data.get(f"{name}_low"), data.get(f"{name}_high"))
 
 
 def point_of(data: Mapping[str, Any]) -> Point:
@@ -171,8 +182,8 @@ def point_of(data: Mapping[str, Any]) -> Point:
                     for name, level in one["scores"].items()
                 },
                 tuple(one["models"]),
-                one["cost_usd"],
-                one["latency_p50_s"],
+                _amount_of("cost_usd", one),
+                _amount_of("latency_p50_s", one),
             )
             for key, one in data["variants"].items()
         },

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.analysis.outcomes import CaseScores, Graded, count_outcomes
+from evalkit.analysis.outcomes import CaseScores, Graded, case_scores, count_outcomes, grade
 from evalkit.analysis.results import OutcomeClass, ScoreSummary, TagScore, VariantSummary
 from evalkit.analysis.samples import case_variance, sample_metrics
 from evalkit.analysis.trials import Coded, Trials
@@ -27,6 +27,12 @@ class Scored(NamedTuple):
 
     graded: Graded
     cases: CaseScores
+
+
+def scored_by(trials: Trials, scorer: str) -> Scored:
+    """The grades of one scorer."""
+    graded = grade(trials, scorer)
+    return Scored(graded, case_scores(trials, graded))
 
 
 def summarise(

@@ -1,4 +1,4 @@
-"""A score over many runs of a suite, as pages draw it."""
+"""Score, cost and time over many runs of a suite, as pages draw them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from evalkit.analysis.history import Point
-from evalkit.stats.estimates import Estimate
+from evalkit.analysis.history import Amount, Level, Point
+from evalkit.stats.estimates import Estimate, without_interval
 
 
 @dataclass(frozen=True, slots=True)
 class TimelinePoint:
     """One variant in one run. ``at`` is aware; ``verdict`` is that of a gate, if there was one.
 
-    ``changes`` says what is not as in the run before (``model answered``, ``prompt``, ``prices``)
-    and how, in words.
+    ``cost_usd`` is the mean of an answer, ``elapsed_p50_s`` the median in service. ``changes``
+    says what is not as in the run before (``model answered``, ``prompt``, ``prices``) and how.
     """
 
     run: str
     at: datetime
     score: Estimate
-    cost_usd: float | None = None
-    elapsed_p50_s: float | None = None
+    cost_usd: Estimate | None = None
+    elapsed_p50_s: Estimate | None = None
     verdict: str | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,14 +65,15 @@ def add_noted(
             "prompt": point.facts.get(f"prompt {key.split('/')[0]}", "unknown")[:11],
             "suite": point.facts.get("suite", "unknown")[:11],
             "dataset": point.facts.get("dataset", "unknown")[:11],
+            "prices": point.facts.get("prices", "unknown"),
         }
-        n = level.n_cases
         points.setdefault(key, []).append(
             TimelinePoint(
                 run=point.run_id,
                 at=datetime.fromisoformat(point.at),
-                score=Estimate(level.value, level.low, level.high, None, n, n, None, 0.95, "noted"),
-                elapsed_p50_s=one.latency_p50_s,
+                score=_noted(level, level.n_cases),
+                cost_usd=_noted(one.cost_usd, level.n_cases),
+                elapsed_p50_s=_noted(one.latency_p50_s, level.n_cases),
                 verdict=point.verdict,
                 changes=changed(before.get(key, traits), traits),
             )
@@ -81,5 +82,15 @@ def add_noted(
 
 
 def changed(before: Traits, now: Traits) -> Traits:
-    """What is another thing now, and how."""
-    return {name: f"{before[name]} to {now[name]}" for name in now if before[name] != now[name]}
+    """What is another thing now, and how; what is not known of both is no change."""
+    return {
+        name: f"{before[name]} to {now[name]}"
+        for name in now
+        if before[name] != now[name] and "unknown" not in (before[name], now[name])
+    }
+
+
+def _noted(amount: Level | Amount | None, n: int) -> Estimate:
+    if amount is None:
+        return without_interval(None, 0, 0.95)
+    return Estimate(amount.value, amount.low, amount.high, None, n, n, None, 0.95, "noted")

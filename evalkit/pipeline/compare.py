@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,8 +17,9 @@ from evalkit.analysis.judges import judge_warnings
 from evalkit.analysis.options import By, Options
 from evalkit.analysis.results import Analysis
 from evalkit.analysis.trials import Trials
-from evalkit.errors import UsageError
+from evalkit.errors import StoreError, UsageError
 from evalkit.pipeline.examples import examples
+from evalkit.pipeline.history import note
 from evalkit.pipeline.judge_quality import judges_of
 from evalkit.pipeline.labels import labelled, labelled_judges
 from evalkit.pipeline.reserve import cases_left
@@ -71,6 +73,9 @@ def compare_runs(
         trials = labelled(trials, runs, human)
     trials = labelled_judges(trials, runs)
     analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by)
+    if len(folders) == 1:
+        with contextlib.suppress(StoreError):  # a folder that may only be read is compared as well
+            note(folders[0], analysis.variants)
     warnings = [
         *(f"not the same: {difference}" for difference in differing),
         *(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalkit.analysis.history import Point, point_document, point_of, variant_points
+from evalkit.analysis.results import VariantSummary
+from evalkit.analysis.summary import scored_by, summarise
 from evalkit.errors import EvalkitError
 from evalkit.pipeline.stored import load_run, trials_of
 from evalkit.store.history import append_history, read_history
 from evalkit.store.jobs import read_job
+from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, list_runs
 
 BY_HAND = "hand"
+CONFIDENCE = 0.95
+"""Of all intervals that are noted."""
 
 
 def suite_history(runs: Path, name: str) -> tuple[list[Point], list[str]]:
@@ -49,38 +54,59 @@ def note_run(
     Raises StoreError for a damaged run.
     """
     manifest, job = folder.manifest(), read_job(folder.path) or {}
-    is_empty = manifest.totals.get("ok") == 0
-    if manifest.status == "running" or is_empty or job.get("kind") == "canary":
+    if not _counts(manifest, job):
         return None
     known = read_history(folder.path.parent) if noted is None else noted
-    stamp = [
-        manifest.ended_at,
-        sorted(manifest.digests.items()),
-        job.get("verdict"),
-        _scorers(folder),
-    ]
     line = known.get(manifest.run_id)
-    if line is not None and line.get("stamp") == _plain(stamp):
+    if line is not None and line.get("stamp") == _stamp(folder, manifest, job):
         return point_of(line)
     trials = trials_of([load_run(folder)])
-    variants = variant_points(trials)
-    if not variants:
+    scored = {name: scored_by(trials, name) for name in trials.scorers}
+    return note(folder, summarise(trials, scored, CONFIDENCE), known)
+
+
+def note(
+    folder: RunFolder,
+    summaries: Sequence[VariantSummary],
+    noted: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Point | None:
+    """As :func:`note_run`, of what its variants have been found to be.
+
+    Raises StoreError where the note cannot be written.
+    """
+    manifest, job = folder.manifest(), read_job(folder.path) or {}
+    variants = variant_points(summaries)
+    if not variants or not _counts(manifest, job):
         return None
-    n_answered = int(trials.is_answered.sum())
     point = Point(
         run_id=manifest.run_id,
         at=manifest.started_at,
         kind=job.get("kind", BY_HAND),
         status=manifest.status,
         verdict=job.get("told"),
-        n_answered=n_answered,
-        n_failed=len(trials.is_answered) - n_answered,
+        n_answered=sum(one.n_answered for one in summaries),
+        n_failed=sum(one.n_failed for one in summaries),
         cost_usd=manifest.totals.get("cost_usd"),
         variants=variants,
         facts=_facts(manifest.digests, manifest.versions),
     )
-    append_history(folder.path.parent, {**point_document(point), "stamp": _plain(stamp)})
+    line = {**point_document(point), "stamp": _stamp(folder, manifest, job)}
+    known = read_history(folder.path.parent) if noted is None else noted
+    if known.get(manifest.run_id) != line:
+        append_history(folder.path.parent, line)
     return point
+
+
+def _counts(manifest: Manifest, job: Mapping[str, Any]) -> bool:
+    """Whether a run is one of its suite's: ended, with an answer, and no canary."""
+    is_empty = manifest.totals.get("ok") == 0
+    return manifest.status != "running" and not is_empty and job.get("kind") != "canary"
+
+
+def _stamp(folder: RunFolder, manifest: Manifest, job: Mapping[str, Any]) -> Any:
+    """What a note depends on, as JSON gives it back."""
+    digests = sorted(manifest.digests.items())
+    return _plain([manifest.ended_at, digests, job.get("verdict"), _scorers(folder)])
 
 
 def _scorers(folder: RunFolder) -> list[str]:

@@ -43,8 +43,8 @@ def timelines(runs: Sequence[StoredRun], analysis: Analysis) -> Iterator[Timelin
                     run=run.manifest.run_id,
                     at=datetime.fromisoformat(run.manifest.started_at),
                     score=one.scores[scorer].mean,
-                    cost_usd=one.cost_usd,
-                    elapsed_p50_s=one.elapsed_p50_s,
+                    cost_usd=one.cost_each,
+                    elapsed_p50_s=one.elapsed_p50,
                     changes=changed(before.get(key, traits), traits),
                 )
             )
@@ -73,4 +73,5 @@ def _traits(run: StoredRun, planned: PlannedVariant, one: VariantSummary) -> Tra
         "prompt": prompt[:11],
         "suite": run.manifest.digests.get("suite", "unknown")[:11],
         "dataset": run.manifest.digests.get("dataset", "unknown")[:11],
+        "prices": run.manifest.versions.get("prices", "unknown"),
     }

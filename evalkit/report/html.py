@@ -32,7 +32,7 @@ from evalkit.report.charts.bars import outcome_bar, score_bar
 from evalkit.report.charts.forest import differences
 from evalkit.report.charts.speeds import speeds_chart
 from evalkit.report.charts.thinking import thinking_curves
-from evalkit.report.charts.timeline import timeline_chart
+from evalkit.report.charts.timeline import QUANTITIES, timeline_chart
 from evalkit.report.charts.tradeoff import tradeoff_chart
 from evalkit.report.contests import contests
 from evalkit.report.names import Names, thinking_phrase
@@ -166,6 +166,7 @@ def environment() -> Environment:
         heat=lambda share: round(4 * share),
         outcomes=OUTCOMES,
         thinking_phrase=thinking_phrase,
+        quantities=QUANTITIES,
         **{name: _drawn(draw) for name, draw in _CHARTS.items()},
     )
     return environment

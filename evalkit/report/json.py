@@ -7,6 +7,7 @@ it. Unknown is null, times are UTC in ISO 8601. Foreign text stands in it unchan
 1. first format
 2. ``details`` (agreement, flips, service times, score against cost), ``timelines`` and
    ``sections``; without ``examples``: texts are had from ``evalkit export``
+3. cost (of an answer) and service time of ``timelines`` are estimates
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from evalkit.report.report import Report
 
-FORMAT = 2
+FORMAT = 3
 LEFT_OUT = ("examples", "selection")
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\x7f": "\\u007f"})

@@ -452,8 +452,8 @@ def a_timeline(variant: str, n: int = 12) -> Timeline:
                 run=f"2026110{night}T030000Z-ab{night:02d}",
                 at=start + timedelta(days=night),
                 score=share(38 + night % 3 - 9 * (night > 8), 50) if night != 5 else share(0, 0),
-                cost_usd=0.02 + 0.001 * night,
-                elapsed_p50_s=1.2,
+                cost_usd=replace(share(1, 50), value=0.02 + 0.001 * night),
+                elapsed_p50_s=None if night == 2 else replace(share(1, 2), value=1.2),
                 verdict="regression" if night > 8 else "pass",
                 changes={"model answered": "haiku-1 to haiku-2"} if night == 9 else {},
             )

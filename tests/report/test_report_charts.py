@@ -11,13 +11,14 @@ from report_builders import OFF, World, a_timeline, analysis, gap, hostile_repor
 
 from evalkit.analysis.results import CurvePoint, ThinkingCurve
 from evalkit.analysis.tradeoff import Tradeoff, TradePoint
+from evalkit.report.charts.amounts import DOLLARS, amount_scale
 from evalkit.report.charts.bars import outcome_bar, score_bar
 from evalkit.report.charts.forest import differences
 from evalkit.report.charts.speeds import speeds_chart
 from evalkit.report.charts.svg import marker
 from evalkit.report.charts.thinking import thinking_curves
 from evalkit.report.charts.timeline import timeline_chart
-from evalkit.report.charts.tradeoff import cost_scale, tradeoff_chart
+from evalkit.report.charts.tradeoff import tradeoff_chart
 from evalkit.report.contests import contests
 from evalkit.report.names import Names
 from evalkit.types import Thinking
@@ -260,13 +261,22 @@ def test_the_front_is_filled_joined_and_named() -> None:
     assert "c: 90% at $0.030, on the front." in (root.find(f"{SVG}desc").text or "")  # type: ignore[union-attr]
 
 
+def test_ticks_close_together_are_told_apart() -> None:
+    close = amount_scale([0.000104, 0.00011], DOLLARS, 150, 18)
+    words = close.words()
+    assert len(set(words)) == len(words) > 2
+    assert [float(word[1:]) for word in words] == pytest.approx(close.ticks)
+    assert close(0.00011) < close(0.000104)  # upwards
+    assert amount_scale([0.2, 1.0], DOLLARS, 0, 1).words()[0] == "0"
+
+
 def test_costs_far_apart_are_drawn_by_ratio_and_free_ones_are_not() -> None:
-    wide = cost_scale([0.0001, 0.5])
+    wide = amount_scale([0.0001, 0.5], DOLLARS, 80, 600)
     assert wide.is_log
     assert wide(0.001) - wide(0.0001) == pytest.approx(wide(0.1) - wide(0.01), abs=0.3)
-    free = cost_scale([0.0, 0.5])
+    free = amount_scale([0.0, 0.5], DOLLARS, 80, 600)
     assert not free.is_log and free.ticks[0] == 0
-    assert cost_scale([0.0, 0.0]).ticks
+    assert amount_scale([0.0, 0.0], DOLLARS, 80, 600).ticks
 
 
 def test_ridges_show_medians_and_tails() -> None:

@@ -21,7 +21,7 @@ from evalkit.report.report import Report
 def test_the_document_has_a_format_and_every_field() -> None:
     shown = report()
     document = json.loads(report_json.render(shown))
-    assert document["format"] == report_json.FORMAT == 2
+    assert document["format"] == report_json.FORMAT == 3
     fields = {field.name for field in dataclasses.fields(Report)}
     assert set(document) == {"format", *fields} - {"examples", "selection"}
     first = document["details"]["flips"][0]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from evalkit.analysis.tradeoff import Tradeoff, TradePoint
 from evalkit.report import format as fmt
+from evalkit.report.charts.amounts import DOLLARS, TOKENS, AmountScale, amount_scale
 from evalkit.report.charts.svg import (
     LEFT,
     PLOT_HEIGHT,
@@ -33,12 +32,12 @@ _PLACES = tuple((side, drop) for drop in (5, -14, 24, -33, 43) for side in (1, -
 def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
     """One point a variant, those on the front filled, joined and named."""
     y = share_scale([point.score for point in shown.points])
-    x = cost_scale([point.cost for point in shown.points])
+    unit = DOLLARS if shown.unit == "usd" else TOKENS
+    x = amount_scale([one.cost for one in shown.points], unit, LEFT + 24, WIDTH - RIGHT - 40)
     points = sorted(shown.points, key=lambda point: (point.cost, point.score.value or 0.0))
     bottom = TOP + PLOT_HEIGHT
-    write: Callable[[float], str] = fmt.money if shown.unit == "usd" else fmt.tokens
-    unit = "dollars an answer" if shown.unit == "usd" else "output tokens an answer"
-    parts = [share_axis(y), _cost_axis(x, bottom, write, unit), _front(points, x, y)]
+    title = "dollars an answer" if shown.unit == "usd" else "output tokens an answer"
+    parts = [share_axis(y), _cost_axis(x, bottom, title), _front(points, x, y)]
     placed = [  # no name stands on a point
         (x(point.cost) - 8, x(point.cost) + 8, y(point.score.value) + 5)
         for point in points
@@ -51,57 +50,24 @@ def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
         for point in sorted(named, key=lambda point: not point.is_on_front)
     ]
     told = [
-        f"{names[point.variant].short}: {fmt.score(point.score)} at {write(point.cost)}"
+        f"{names[point.variant].short}: {fmt.score(point.score)} at {unit.write(point.cost)}"
         f"{', on the front' if point.is_on_front else ''}."
         for point in points
     ]
     return framed("tradeoff", bottom + 62, "Score against cost", " ".join(told), parts)
 
 
-@dataclass(frozen=True, slots=True)
-class CostScale:
-    """Costs to SVG units, in proportion or, where they differ widely, by their ratio."""
-
-    scale: Scale
-    is_log: bool
-    ticks: tuple[float, ...]
-
-    def __call__(self, value: float) -> float:
-        """Where a cost stands."""
-        if not self.is_log:
-            return self.scale(value)
-        return self.scale(math.log10(max(value, 10**self.scale.low)))
-
-
-def cost_scale(values: Sequence[float]) -> CostScale:
-    """Room for all of them; by ratio from a factor of 20 on, if none is 0."""
-    low, high = min(values), max(values)
-    start, end = LEFT + 24.0, WIDTH - RIGHT - 40.0
-    if low > 0 and high / low >= 20:
-        ends = math.log10(low) - 0.08, math.log10(high) + 0.08
-        powers = range(math.floor(ends[0]), math.ceil(ends[1]) + 1)
-        steps = (1, 3) if ends[1] - ends[0] < 3 else (1,)
-        ticks = [step * 10.0**power for power in powers for step in steps]
-        kept = [tick for tick in ticks if 10 ** ends[0] <= tick <= 10 ** ends[1]]
-        return CostScale(Scale(*ends, start, end), True, tuple(kept))
-    top = high * 1.05 or 1.0
-    size = 10 ** math.floor(math.log10(top))
-    step = next(size * part for part in (0.1, 0.2, 0.25, 0.5, 1, 2) if top / (size * part) <= 6)
-    ticks = [step * at for at in range(int(top / step) + 1)]
-    return CostScale(Scale(0.0, top, start, end), False, tuple(ticks))
-
-
-def _cost_axis(x: CostScale, bottom: float, write: Callable[[float], str], unit: str) -> str:
+def _cost_axis(x: AmountScale, bottom: float, title: str) -> str:
     parts = [
-        draw_text(x(tick), bottom + 24, "0" if tick == 0 else write(tick), "middle", "tick")
-        for tick in x.ticks
+        draw_text(x(tick), bottom + 24, words, "middle", "tick")
+        for tick, words in zip(x.ticks, x.words(), strict=True)
     ]
-    how = f"{unit}, each step a factor" if x.is_log else unit
+    how = f"{title}, each step a factor" if x.is_log else title
     parts.append(draw_text((LEFT + WIDTH - RIGHT) / 2, bottom + 52, how, "middle", "axis"))
     return "".join(parts)
 
 
-def _front(points: Sequence[TradePoint], x: CostScale, y: Scale) -> str:
+def _front(points: Sequence[TradePoint], x: AmountScale, y: Scale) -> str:
     """The front as steps: what each cost buys at best."""
     path, last = [], None
     for point in points:
@@ -119,7 +85,7 @@ def _front(points: Sequence[TradePoint], x: CostScale, y: Scale) -> str:
     )
 
 
-def _point(point: TradePoint, x: CostScale, y: Scale) -> str:
+def _point(point: TradePoint, x: AmountScale, y: Scale) -> str:
     if point.score.value is None:
         return ""
     at, height = x(point.cost), y(point.score.value)
@@ -134,7 +100,7 @@ def _point(point: TradePoint, x: CostScale, y: Scale) -> str:
 
 
 def _name(
-    point: TradePoint, name: str, x: CostScale, y: Scale, placed: list[tuple[float, float, float]]
+    point: TradePoint, name: str, x: AmountScale, y: Scale, placed: list[tuple[float, float, float]]
 ) -> str:
     """The name beside its point, where no other name stands; only the front's names are sure."""
     if point.score.value is None:
