@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +78,7 @@ def compare_runs(
             note(folders[0], analysis.variants)
     warnings = [
         *(f"not the same: {difference}" for difference in differing),
+        *_unfinished(runs, analysis),
         *(
             f"{run.n_twins:,} cases repeat the content of another: each such group counts as one"
             for run in runs
@@ -124,6 +125,19 @@ def analyse_runs(
         return analyse(trials, options), options
     except ValueError as error:
         raise UsageError(str(error), _choices(trials)) from error
+
+
+def _unfinished(runs: Sequence[StoredRun], analysis: Analysis) -> Iterator[str]:
+    """How much of what was planned is not there, and why."""
+    asked = sum(one.n_asked for one in analysis.variants)
+    missing = asked - sum(one.n_answered + one.n_failed for one in analysis.variants)
+    for run in runs:
+        if run.manifest.status == "running":
+            yield f"run {run.manifest.run_id} has not ended: compare again when it has"
+    if missing:
+        reasons = dict.fromkeys(one.manifest.stopped_because for one in runs)
+        why = f" ({'; '.join(reason for reason in reasons if reason)})" if any(reasons) else ""
+        yield f"{missing:,} of {asked:,} trials have no outcome{why}: all figures are of the others"
 
 
 def _baseline(trials: Trials, wanted: str | None) -> str | None:

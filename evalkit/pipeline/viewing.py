@@ -44,7 +44,11 @@ class ViewServer(ThreadingHTTPServer):
             fmt.name(manifest.status),
         ]
         self.page, self.policy = render_view(
-            manifest.name, str(cases.folder.path), facts, cases.meta()
+            manifest.name,
+            str(cases.folder.path),
+            facts,
+            cases.meta(),
+            is_open=manifest.status == "running",
         )
         try:
             super().__init__(("127.0.0.1", port), _Handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from evalkit.analysis.results import Analysis, Comparison, ScoreSummary, VariantSummary
@@ -11,6 +12,7 @@ from evalkit.report.names import Names
 from evalkit.stats.estimates import Estimate
 
 _NAMED = 3
+_ABOUT = re.compile(r"(?<=takes about )[\d,]+")
 _SHOWN = ("confounded: ", "by more than the margin")
 """How notes begin that warnings and intervals show as well."""
 _MOST = 12
@@ -173,16 +175,24 @@ def _figures(one: Comparison) -> Iterator[str]:
 
 
 def _notes(analysis: Analysis, names: Names) -> Iterator[str]:
-    """Notes with whose they are, but for what a reader has seen already."""
-    whose: dict[str, list[Comparison]] = {}
+    """Notes with whose they are, but for what a reader has seen already.
+
+    Those that differ in a number alone are one, with the least and the most.
+    """
+    whose: dict[str, list[tuple[Comparison, str]]] = {}
     for one in analysis.comparisons:
-        for note in one.notes:
+        corrected = _corrected(one)
+        for note in (*one.notes, *([corrected] if corrected else [])):
             if not note.startswith(_SHOWN):
-                whose.setdefault(note, []).append(one)
-        if (words := _corrected(one)) is not None:
-            whose.setdefault(words, []).append(one)
+                number = _ABOUT.search(note)
+                whose.setdefault(_ABOUT.sub("{}", note), []).append(
+                    (one, number[0] if number else "")
+                )
     for note, found in whose.items():
-        yield f"{_all_of(found, analysis.comparisons, names)}: {note}"
+        numbers = sorted({number for _, number in found}, key=lambda number: (len(number), number))
+        span = " to ".join(dict.fromkeys((numbers[0], numbers[-1])))
+        who = _all_of([one for one, _ in found], analysis.comparisons, names)
+        yield f"{who}: {note.replace('{}', span)}"
 
 
 def _corrected(one: Comparison) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evalkit.analysis.results import Analysis, Comparison, VariantSummary, Verdict
 from evalkit.report import format as fmt
-from evalkit.report.names import Names, capital, thinking_phrase
+from evalkit.report.names import Names, capital, listed_phrases, thinking_phrase
 
 VERDICTS: tuple[Verdict, ...] = ("superior", "inferior", "equivalent", "inconclusive", "too few")
 _NAMED = 3
@@ -43,11 +43,8 @@ class Contest:
         return [one for one in self.comparisons if one.verdict in verdicts]
 
     def phrases(self, comparisons: Sequence[Comparison]) -> str:
-        """The candidates by name, or how many there are besides the first ones."""
-        names = [self.say(one) for one in comparisons[:_NAMED]]
-        if len(comparisons) > _NAMED:
-            names.append(fmt.count(len(comparisons) - _NAMED, "other"))
-        return fmt.listed(names)
+        """The candidates in words, and how many there are besides the first ones."""
+        return listed_phrases([self.say(one) for one in comparisons], _NAMED)
 
     def proven(self) -> list[Comparison]:
         """What is proven better, or if nothing is, what is proven worse; the largest first."""
@@ -102,6 +99,8 @@ class Race(Contest):
         largest = self.largest()
         if largest is None:
             return self._told("no difference could be measured.")
+        if largest.difference.value == 0:
+            return self._told(f"no difference was seen{_between(largest)}.")
         return self._told(
             f"the largest difference seen is that of {self.say(largest)}, {_amount(largest)}"
             f"{_chance(largest)}"
@@ -169,6 +168,8 @@ class Duel(Contest):
         largest = self.largest()
         if largest is None:
             return f"{self.heading}: no difference could be measured."
+        if largest.difference.value == 0:
+            return f"{self.heading}: no difference was seen{_between(largest)}."
         return (
             f"{self.heading}: the largest difference seen is {_amount(largest)} with "
             f"{self.say(largest)}{_chance(largest)}"
@@ -278,6 +279,12 @@ def _amount(comparison: Comparison) -> str:
     interval = fmt.difference_interval(comparison.difference)
     text = f"{fmt.difference(comparison.difference)} points"
     return f"{text} ({interval})" if interval else text
+
+
+def _between(comparison: Comparison) -> str:
+    """What is left open where no difference was seen."""
+    interval = fmt.difference_interval(comparison.difference)
+    return f" ({interval} points)" if interval else ""
 
 
 def _means(comparison: Comparison, means: dict[str, str]) -> str:

@@ -87,7 +87,8 @@ def policy_words(policy: Policy) -> str:
 def needs_words(one: Comparison) -> str:
     """What would settle a comparison: ``1,200 more``, ``9 samples``, or nothing.
 
-    Trials that are missing come first: without them more cases settle nothing.
+    Cases that the dataset does not have are ``new``. Trials that are missing come first: without
+    them more cases settle nothing.
     """
     if not one.is_measured:
         return "missing trials"
@@ -95,7 +96,7 @@ def needs_words(one: Comparison) -> str:
         return f"{fmt.roughly(one.needs_cases)} more"
     if one.needs_samples:
         return fmt.count(one.needs_samples, "sample")
-    return "more than there are" if one.lacks_cases else ""
+    return f"{fmt.roughly(one.lacks_cases)} new" if one.lacks_cases else ""
 
 
 def amount_change(change: Estimate | None, kind: str) -> str:
@@ -128,6 +129,10 @@ def unanimity_words(told: Unanimity) -> str:
     """What all variants together solve and fail."""
     if not told.n_cases:
         return "No case has a score of every variant."
+    if told.n_cases == 1:
+        every, none = bool(told.n_all_right), bool(told.n_none_right)
+        which = "every variant" if every else "no variant" if none else "some variants"
+        return f"The one case is right under {which}."
     return (
         f"Of {fmt.count(told.n_cases, 'case')}, {told.n_all_right:,} are right under every "
         f"variant and {told.n_none_right:,} under none."

@@ -44,8 +44,9 @@ def headline(analysis: Analysis) -> tuple[Headline, ...]:
 
 
 def _won(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
-    if not found:
+    if not found or not _is_answered(analysis):
         yield _why_nothing_won(analysis)
+        return
     told = _alike([(_subject(contest), contest.won()) for contest in found])
     yield from list(told)[:_TOLD]
     left_out = {at for alike in list(told.values())[_TOLD:] for at in alike}
@@ -54,6 +55,20 @@ def _won(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
         settled = sum(one.verdict in ("superior", "inferior") for one in more)
         proven = f"{settled} of them proven" if settled else "none of them proven"
         yield f"{fmt.count(len(more), 'further comparison')} in the table, {proven}."
+
+
+def _is_answered(analysis: Analysis) -> bool:
+    return any(variant.n_answered for variant in analysis.variants)
+
+
+def _leading_means(analysis: Analysis) -> dict[str, Estimate]:
+    """Every variant's mean by the leading scorer, where it has one."""
+    return {
+        variant.variant: summary.mean
+        for variant in analysis.variants
+        for summary in variant.scores.values()
+        if summary.scorer == analysis.leading_scorer and summary.mean.value is not None
+    }
 
 
 def _subject(contest: Race | Duel) -> str:
@@ -86,7 +101,7 @@ def _together(subjects: Sequence[str]) -> str:
 
 def _why_nothing_won(analysis: Analysis) -> str:
     asked = sum(variant.n_asked for variant in analysis.variants)
-    if not any(variant.n_answered for variant in analysis.variants):
+    if not _is_answered(analysis):
         return f"Nothing: none of {fmt.count(asked, 'trial')} was answered."
     if analysis.leading_scorer is None:
         return "Nothing can be said to have won: no answer was scored."
@@ -96,19 +111,17 @@ def _why_nothing_won(analysis: Analysis) -> str:
 
 
 def _by_how_much(analysis: Analysis, names: Names, found: Sequence[Race | Duel]) -> Iterator[str]:
-    means = [
-        (variant.variant, summary.mean)
-        for variant in analysis.variants
-        for summary in variant.scores.values()
-        if summary.scorer == analysis.leading_scorer and summary.mean.value is not None
-    ]
-    if not means:
+    means = _leading_means(analysis)
+    if not means or not _is_answered(analysis):
         yield "There is no score to measure a difference with."
     elif not found:
-        scored = [f"{names[key].phrase} scored {_with_interval(mean)}" for key, mean in means[:3]]
+        scored = [
+            f"{names[key].phrase} scored {_with_interval(mean)}"
+            for key, mean in list(means.items())[:3]
+        ]
         yield f"No difference was measured; {fmt.listed(scored)}."
     else:
-        rounded = {key: fmt.score(mean) for key, mean in means}
+        rounded = {key: fmt.score(mean) for key, mean in means.items()}
         shown = found if len(found) <= _AMOUNTS + 1 else found[:_AMOUNTS]
         for contest in shown:
             yield contest.amount(rounded)
@@ -124,7 +137,9 @@ def _with_interval(mean: Estimate) -> str:
 
 def _how_sure(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]:
     comparisons = [one for contest in found for one in contest.comparisons]
-    if comparisons:
+    if not _is_answered(analysis):
+        yield "Nothing was answered, so there is nothing to be sure of."
+    elif comparisons:
         verdicts = Counter(one.verdict for one in comparisons)
         told = [f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS if verdicts[verdict]]
         yield (
@@ -134,7 +149,7 @@ def _how_sure(analysis: Analysis, found: Sequence[Race | Duel]) -> Iterator[str]
         yield f"Ranges in brackets are {fmt.confidence(comparisons[0].difference)} intervals."
         yield from _what_would_settle(comparisons)
     elif analysis.leading_scorer is not None:
-        yield f"There are {fmt.count(analysis.n_cases, 'case')} and no comparison."
+        yield f"Nothing was compared; scores are of {fmt.count(analysis.n_cases, 'case')}."
     else:
         yield "Nothing was scored, so there is nothing to be sure of."
     yield from _losses(analysis.variants)
@@ -157,11 +172,16 @@ def _pairing(comparisons: Sequence[Comparison]) -> str:
 def _what_would_settle(comparisons: Sequence[Comparison]) -> Iterator[str]:
     open_ = [one for one in comparisons if one.verdict in ("inconclusive", "too few")]
     needs = [one.needs_cases for one in open_ if one.needs_cases]
-    if not needs:
-        return
-    which = "the open ones" if len(needs) == len(open_) else "those that can be settled"
-    which = "it" if len(comparisons) == 1 else which
-    yield f"To settle {which}, about {fmt.roughly(max(needs))} more cases are needed."
+    lacks = [one.lacks_cases for one in open_ if one.lacks_cases]
+    if needs:
+        which = "the open ones" if len(needs) == len(open_) else "those that can be settled"
+        which = "it" if len(comparisons) == 1 else which
+        yield f"To settle {which}, about {fmt.roughly(max(needs))} more cases are needed."
+    if lacks:
+        which = "The open ones" if len(lacks) == len(open_) else f"{len(lacks)} of the open ones"
+        which = "It" if len(comparisons) == 1 else which
+        ends = " to ".join(dict.fromkeys(fmt.roughly(end) for end in (min(lacks), max(lacks))))
+        yield f"{which} would take about {ends} cases more than the dataset has."
 
 
 def _losses(variants: Sequence[VariantSummary]) -> Iterator[str]:
@@ -231,18 +251,27 @@ def _from_to(values: Sequence[tuple[float, str]], write: Callable[[float], str])
 
 def _advice(analysis: Analysis, names: Names, found: Sequence[Race | Duel]) -> Iterator[str]:
     curves = [curve for curve in analysis.curves if curve.scorer == analysis.leading_scorer]
-    if not any(variant.n_answered for variant in analysis.variants):
+    if not _is_answered(analysis):
         yield "Look at the failures below, mend their cause and run again."
         return
     if analysis.leading_scorer is None:
         yield "Add a scorer to the suite, so that answers can be graded."
     elif not (curves or found):
         yield "Add a second prompt, model or thinking setting to compare with."
+    means = {mean.value for mean in _leading_means(analysis).values()}
+    if means == {0.0}:
+        yield "Look at the cases first: no answer scored at all. The scorer may read them wrongly."
+        return
+    if means == {1.0} and found:
+        yield "Take the cheapest, or ask harder cases: every answer was right."
+        return
     told = []
     for curve in curves:
         where = names.group(curve.prompt, curve.model)
         sentence = fmt.one_line(curve.sentence)
-        told.append((where, f"{where}: {sentence}" if where else sentence))
+        told.append(
+            (where, f"{where}: {sentence[:1].lower()}{sentence[1:]}" if where else sentence)
+        )
     told += [
         (_subject(contest), contest.advice())
         for contest in found

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("parts.js", "sources.js", "words.js", "case.js", "browser.js")
 MAX_TAGS = 40
+_TABLED = ("by more than the margin", "cannot be settled with this dataset")
+"""How notes begin that the interval and the column of needs show as well."""
 _CHARTS: Mapping[str, Callable[..., str]] = {
     "thinking_curves": thinking_curves,
     "differences": differences,
@@ -128,6 +130,7 @@ class Shown:
     first_token: bool
     thinking: bool
     samples: bool
+    adjusted: bool
     elapsed: bool
     cost: bool
 
@@ -208,11 +211,9 @@ def _shared_notes(analysis: Analysis) -> dict[str, list[str]]:
 
 
 def _own_notes(one: Comparison, shared: Sequence[str]) -> str:
-    """What is noted of one comparison and not of all, and what would settle it."""
+    """What is noted of one comparison, and neither of all nor in a column of its own."""
     told = [note for note in one.notes if note not in shared]
-    if one.needs_cases:
-        told.append(f"needs about {fmt.roughly(one.needs_cases)} more cases")
-    return "; ".join(told)
+    return "; ".join(note for note in told if not note.startswith(_TABLED))
 
 
 def _confidence(analysis: Analysis) -> str:
@@ -255,6 +256,7 @@ def _shown(analysis: Analysis) -> Shown:
         first_token=any(one.first_token_p50_s is not None for one in analysis.variants),
         thinking=any(one.thinking_tokens_mean is not None for one in analysis.variants),
         samples=any(summary.samples for summary in leading),
+        adjusted=any(one.p_value != one.p_adjusted for one in analysis.comparisons),
         elapsed=any(one.elapsed_s is not None for one in analysis.comparisons),
         cost=any(one.cost_usd is not None for one in analysis.comparisons),
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.analysis.results import VariantSummary
 from evalkit.report import format as fmt
 from evalkit.types import Thinking
+
+_BUDGET = re.compile(r"an? ([\d,]+)-token budget")
+_SIZES = 8
+"""So many budgets are named in one sentence."""
 
 
 def thinking_phrase(thinking: Thinking) -> str:
@@ -22,6 +27,25 @@ def thinking_phrase(thinking: Thinking) -> str:
         return words
     effort = f"{fmt.name(thinking.effort)} effort"
     return effort if thinking.mode == "default" else f"{words} at {effort}"
+
+
+def listed_phrases(phrases: Sequence[str], most: int) -> str:
+    """Phrases in a list, budgets together: ``thinking off and budgets of 8 and 32 tokens``.
+
+    Of more than ``most`` things it is said how many others there are; budgets are one thing.
+    """
+    sizes = [found[1] for one in phrases if (found := _BUDGET.fullmatch(one))]
+    if len(sizes) > 1:
+        others = [f"{len(sizes) - _SIZES} more sizes"] if len(sizes) > _SIZES + 1 else []
+        shown = sizes[:_SIZES] if others else sizes
+        budgets = f"budgets of {fmt.listed([*shown, *others])}{'' if others else ' tokens'}"
+        first = next(at for at, one in enumerate(phrases) if _BUDGET.fullmatch(one))
+        rest = [one for one in phrases if not _BUDGET.fullmatch(one)]
+        phrases = [*rest[:first], budgets, *rest[first:]]
+    if len(phrases) > most:
+        left = len(phrases) - most
+        phrases = [*phrases[:most], fmt.count(left, "other")]
+    return fmt.listed(phrases)
 
 
 def thinking_tick(thinking: Thinking) -> str:

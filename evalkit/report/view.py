@@ -10,8 +10,13 @@ from evalkit.report.casedata import Meta, script_json
 from evalkit.report.html import environment, policy, style_and_script
 
 
-def render_view(suite: str, run: str, facts: Sequence[str], meta: Meta) -> tuple[str, str]:
-    """The page, and the Content-Security-Policy to send with it."""
+def render_view(
+    suite: str, run: str, facts: Sequence[str], meta: Meta, *, is_open: bool = False
+) -> tuple[str, str]:
+    """The page, and the Content-Security-Policy to send with it.
+
+    ``is_open`` says that the run had not ended, so that there may be more to see later.
+    """
     style, script = style_and_script()
     page = (
         environment()
@@ -20,6 +25,7 @@ def render_view(suite: str, run: str, facts: Sequence[str], meta: Meta) -> tuple
             suite=suite,
             run=run,
             facts=facts,
+            is_open=is_open,
             style=Markup(style),
             script=Markup(script),
             data=Markup(script_json({"meta": meta.plain()})),

@@ -76,3 +76,18 @@ def test_what_is_not_measured_is_not_called_chance(tmp_path: Path) -> None:
     assert "No recommendation: more than 5% of the trials of think-1024 are missing" in " ".join(
         text.split()
     )
+
+
+def test_notes_that_differ_in_a_number_alone_are_one(tmp_path: Path) -> None:
+    grades = {"off": [0.0, 1.0] * 30, "1024": [1.0] * 60, "2048": [1.0] * 60}
+    report = report_of(tmp_path, grades)
+    note = "cannot be settled with this dataset: it has no more cases and it takes about {}; really"
+    one, other, *rest = report.analysis.comparisons
+    noisy = (
+        replace(one, notes=(note.format("8,400"),)),
+        replace(other, notes=(note.format("960"),)),
+        *(replace(each, notes=(note.format("1,200"),)) for each in rest),
+    )
+    text = told(replace(report, analysis=replace(report.analysis, comparisons=noisy)))
+    assert text.count("cannot be settled") == 1
+    assert "it takes about 960 to 8,400; really" in text

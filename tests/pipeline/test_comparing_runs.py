@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from stored_runs import a_run
 
 from evalkit.errors import UsageError
 from evalkit.pipeline.compare import compare_run, compare_runs
 from evalkit.report import html, json, terminal
+from evalkit.store.manifest import write_manifest
 
 WORSE = [0.0] * 30 + [1.0] * 70
 BETTER = [1.0] * 90 + [0.0] * 10
@@ -206,3 +209,21 @@ def test_degenerate_runs_have_pages_and_no_false_certainty(
     text = terminal.render(report) + json.render(report)
     assert not {"nan", "NaN", "inf"} & set(text.replace('"', " ").replace(",", " ").split())
     assert "</html>" in html.render(report)
+
+
+def test_what_has_no_outcome_is_told_first(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "aaaaaa", {"off": BETTER, "1024": WORSE})
+    assert compare_run(run).warnings == ()
+    part = run.responses_path / "part-00000.parquet"
+    pq.write_table(pq.read_table(part).slice(0, 120), part)
+    stopped = replace(run.manifest(), status="stopped", stopped_because="the \x1b[31mdisk is full")
+    write_manifest(run.path, stopped)
+    report = compare_run(run)
+    assert report.warnings[0] == (
+        "80 of 200 trials have no outcome (the \x1b[31mdisk is full): all figures are of the others"
+    )
+    assert "80 of 200 trials have no outcome (the ⟨U+001B⟩[31mdisk" in terminal.render(report)
+    write_manifest(run.path, replace(stopped, status="running", stopped_because=None))
+    told = compare_run(run).warnings
+    assert told[0] == "run aaaaaa has not ended: compare again when it has"
+    assert told[1].startswith("80 of 200 trials have no outcome: ")

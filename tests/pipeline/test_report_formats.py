@@ -56,7 +56,7 @@ def test_without_a_format_terminal_and_three_files(typed, tmp_path: Path, comman
     assert files(tmp_path) == {f"{place}/report.{end}" for end in ("html", "md", "json")}
     assert f"Report: {place}/report.html (and report.md, report.json)" in done.stderr
     assert "c15" in (tmp_path / place / "report.html").read_text()
-    assert json.loads((tmp_path / place / "report.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / place / "report.json").read_text())["format"] == 3
 
 
 @pytest.mark.parametrize("name", ["json", "csv", "junit", "markdown", "terminal"])

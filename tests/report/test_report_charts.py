@@ -268,6 +268,9 @@ def test_ticks_close_together_are_told_apart() -> None:
     assert [float(word[1:]) for word in words] == pytest.approx(close.ticks)
     assert close(0.00011) < close(0.000104)  # upwards
     assert amount_scale([0.2, 1.0], DOLLARS, 0, 1).words()[0] == "0"
+    noise = amount_scale([0.1 + 0.2, 0.3], DOLLARS, 0, 100)  # no two amounts, but rounding
+    assert len(set(noise.words())) == len(noise.ticks) > 1
+    assert noise(0.1 + 0.2) == noise(0.3)
 
 
 def test_costs_far_apart_are_drawn_by_ratio_and_free_ones_are_not() -> None:

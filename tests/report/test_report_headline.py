@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from report_builders import OFF, World, analysis, comparison, gap, report, share
 
-from evalkit.analysis.results import Analysis, Comparison
+from evalkit.analysis.results import Analysis, Comparison, VariantSummary
+from evalkit.report.figures import needs_words
 from evalkit.report.headline import headline
 
 ALONE = World(prompts=("plain",))
@@ -105,6 +106,59 @@ def test_equivalence_is_not_called_unproven() -> None:
     )
 
 
+def test_where_nothing_was_answered_nothing_is_said_to_have_been_found() -> None:
+    """Failures count as 0, but 0 against 0 is no result."""
+    concluded = analysis(ALONE)
+    unanswered = tuple(
+        replace(one, n_answered=0, n_failed=one.n_asked) for one in concluded.variants
+    )
+    told = judged(FEW, variants=unanswered)
+    assert told["What won?"] == "Nothing: none of 200 trials was answered."
+    assert told["By how much?"] == "There is no score to measure a difference with."
+    assert told["How sure are we?"].startswith("Nothing was answered")
+    assert told["What should I do?"].startswith("Look at the failures")
+
+
+def all_scoring(value: float) -> tuple[VariantSummary, ...]:
+    return tuple(
+        replace(
+            one,
+            scores={
+                name: replace(score, mean=replace(score.mean, value=value))
+                for name, score in one.scores.items()
+            },
+        )
+        for one in analysis(ALONE).variants
+    )
+
+
+def test_scores_that_are_all_alike_call_for_a_look_at_the_cases() -> None:
+    same = against_off(128, "inconclusive", 0.0, -0.16, 0.16)
+    told = judged(same, variants=all_scoring(0.0))
+    assert told["By how much?"] == "No difference was seen (−16 to +16 points)."
+    assert told["What should I do?"].startswith("Look at the cases first: no answer scored at all.")
+    told = judged(same, variants=all_scoring(1.0))
+    assert told["What should I do?"].startswith("Take the cheapest, or ask harder cases")
+
+
+def test_what_the_dataset_cannot_settle_is_said() -> None:
+    short = replace(OPEN, needs_cases=None, lacks_cases=8_437)
+    told = judged(short)["How sure are we?"]
+    assert "It would take about 8,400 cases more than the dataset has." in told
+    also = replace(against_off(8, "inconclusive", 0.1, -0.1, 0.3), lacks_cases=1_612)
+    told = judged(short, also, BETTER)["How sure are we?"]
+    assert "The open ones would take about 1,600 to 8,400 cases more than the dataset has." in told
+    assert needs_words(short) == "8,400 new"
+
+
+def test_one_case_is_one_case() -> None:
+    one = against_off(128, "too few", 0.3, None, None, n_pairs=1)  # type: ignore[arg-type]
+    assert "paired over 1 case: 1 too few" in judged(one)["How sure are we?"]
+    assert judged(n_cases=1)["How sure are we?"].startswith(
+        "Nothing was compared; scores are of 1 case."
+    )
+
+
 def test_too_few_cases_yield_no_claim() -> None:
     told = judged(FEW)
     assert told["What won?"] == "Too few cases for a verdict against thinking off."
@@ -114,20 +168,18 @@ def test_too_few_cases_yield_no_claim() -> None:
 def test_several_winners_are_not_ranked() -> None:
     also = against_off(128, "superior", 0.25, 0.1, 0.4)
     told = judged(BETTER, also)
-    assert told["What won?"] == (
-        "A 32-token budget and a 128-token budget are better than thinking off."
-    )
+    assert told["What won?"] == ("Budgets of 32 and 128 tokens are better than thinking off.")
     assert "not compared with one another" in told["What should I do?"]
 
 
 def test_many_variants_are_counted_not_listed() -> None:
-    many = [against_off(8 * n, "superior", 0.2 + n / 100, 0.1, 0.4) for n in range(1, 8)]
+    many = [against_off(8 * n, "superior", 0.2 + n / 100, 0.1, 0.4) for n in range(1, 13)]
     world = World(
         prompts=("plain",),
-        settings=(OFF, *(replace(OFF, mode="budget", budget_tokens=8 * n) for n in range(1, 8))),
+        settings=(OFF, *(replace(OFF, mode="budget", budget_tokens=8 * n) for n in range(1, 13))),
     )
     told = judged(*many, world=world)
-    assert "and 4 others are better than thinking off" in told["What won?"]
+    assert "56, 64 and 4 more sizes are better than thinking off" in told["What won?"]
 
 
 def test_prompts_keep_the_spelling_of_the_suite() -> None:
@@ -222,7 +274,7 @@ def test_other_scorers_do_not_speak_in_the_headline() -> None:
 
 def test_the_recommendation_is_the_curves() -> None:
     told = answers(analysis(World()))["What should I do?"]
-    assert told[0].startswith("plain and number-only: Use think-")
+    assert told[0].startswith("plain and number-only: use think-")
     assert told[1] == "number-only against plain: nothing speaks for a change yet."
     assert answers(analysis(ALONE))["What should I do?"][0].startswith("Use think-")
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from evalkit.analysis.results import OUTCOME_CLASSES
 from evalkit.cli.main import COMMANDS
 from evalkit.pipeline.browsing import StoredCases
 from evalkit.pipeline.viewing import ViewServer
+from evalkit.store.manifest import write_manifest
 from evalkit.store.runs import RunFolder
 
 GRADES = {"off": [1.0, 0.0, 0.0] * 20, 1024: [1.0, 1.0, 0.0] * 19 + [None, None, 0.0]}
@@ -71,6 +73,14 @@ def ask(
         return answer.status, dict(answer.getheaders()), answer.read()
     finally:
         connection.close()
+
+
+def test_a_run_that_goes_on_is_said_to(server: ViewServer, tmp_path: Path) -> None:
+    run = a_run(tmp_path, "20261123T120000Z-bb22", {"off": [1.0]})
+    write_manifest(run.path, replace(run.manifest(), status="running"))
+    with ViewServer(StoredCases(run)) as other:
+        assert "This run has not ended." in other.page
+    assert "has not ended" not in server.page
 
 
 def test_only_the_one_who_has_the_token_sees_anything(server: ViewServer) -> None:

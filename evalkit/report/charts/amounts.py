@@ -12,6 +12,8 @@ from evalkit.report.charts.svg import Scale
 _FACTOR = 20
 _LEAST_SHARE = 0.4
 """An axis begins at 0 unless all amounts lie above this share of the largest."""
+_LEAST_SPREAD = 0.2
+"""Differences below this share of the largest are not blown up to fill the chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ def amount_scale(values: Sequence[float], unit: Unit, start: float, end: float) 
     if low > 0 and high / low >= _FACTOR:
         scale, kept = _by_ratio(low, high, start, end)
         return AmountScale(unit, scale, True, kept)
-    base = low - 0.5 * (high - low or low) if low > _LEAST_SHARE * high else 0.0
-    top = high + 0.05 * (high - base) or 1.0
+    spread = max(high - low, _LEAST_SPREAD * high)
+    base = low - 0.5 * spread if low > _LEAST_SHARE * high else 0.0
+    top = high + 0.1 * (high - base) or 1.0
     step = _step(top - base)
     base = step * math.floor(base / step + 1e-9)
     ticks = [step * at for at in range(round(base / step), math.floor(top / step + 1e-9) + 1)]
