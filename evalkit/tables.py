@@ -210,7 +210,7 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
-        return {key: _without_surrogates(item) for key, item in value.items()}
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_surrogates(item) for item in value]
     return value
@@ -264,8 +264,9 @@ def score_row(
         "variant_key": variant,
         "sample": sample,
         "value": score.value,
-        "answer": score.answer,
-        "reason": score.reason,
+        # What is read out of JSON may hold half a character, which no file can.
+        "answer": _without_surrogates(score.answer),
+        "reason": _without_surrogates(score.reason),
     }
 
 

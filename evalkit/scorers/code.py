@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import secrets
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit.scorers.code_tests import tests_of
 from evalkit.scorers.sandbox.sandbox import (
     Bounds,
     Ending,
@@ -29,10 +29,11 @@ class Code:
     """Right when the answer's code passes the tests of its row, in a child process with limits.
 
     The row has a program in ``test`` that defines ``check(candidate)`` beside an ``entry_point``
-    (as HumanEval), or a list of statements in ``test_list`` (as MBPP); ``tests`` names another
-    column. ``prompt`` is the column of code that an answer may go on with, ``setup`` the one of
-    code to run before the tests, ``imports`` before the answer. ``partial`` gives the share of
-    tests passed. ``isolation`` ``full`` refuses to run without fences.
+    (as HumanEval), test functions or a ``unittest.TestCase``, or a list of statements in
+    ``test_list`` (as MBPP); ``tests`` names another column. ``prompt`` is the column of code that
+    an answer may go on with, ``setup`` the one of code to run before the tests, ``imports`` before
+    the answer. ``partial`` gives the share of tests passed. ``isolation`` ``full`` refuses to run
+    without fences.
     """
 
     name: str = "code"
@@ -86,7 +87,10 @@ class Code:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
-        tests = _tests(case.inputs, self.tests)
+        try:
+            tests = tests_of(case.inputs, self.tests, case.inputs.get(self.entry_point))
+        except ValueError as error:
+            return Score(self.name, None, reason=str(error))
         if not tests:
             return Score(self.name, None, reason=f"the row has no tests in {self._columns()}")
         isolation, why = find_isolation(self.interpreter)
@@ -116,7 +120,7 @@ class Code:
             "entry_point": entry_point,
             "before": _text(row.get(self.imports)),
             "setup": _text(row.get(self.setup)),
-            "tests": [_called(test, entry_point) for test in tests],
+            "tests": tests,
             "nonce": nonce,
             "stop_at_first": not self.partial,
         }
@@ -135,24 +139,44 @@ class Code:
     def _verdict(self, ending: Ending, nonce: str, n_tests: int) -> Score:
         if ending.trouble is not None:
             return Score(self.name, None, reason=f"code could not be run: {ending.trouble}")
-        lines = list(_told(ending.told, nonce))
-        passed = {line["test"] for line in lines if "test" in line and line["why"] is None}
-        is_right = len(passed) == n_tests and any("done" in line for line in lines)
-        if is_right:
+        told = list(_told(ending.told, nonce))
+        stray = next((one for one in told if one.kind == "stray"), None)
+        if stray is not None:
+            wrong = f"test {stray.number} of the row is no Python: {stray.words}"
+            return Score(self.name, None, reason=wrong)
+        passed = {one.number for one in told if one.kind == "passed"}
+        if len(passed) == n_tests and told[-1].kind == "done":
             return Score(self.name, 1.0)
-        value = min(len(passed), n_tests - 1) / n_tests if self.partial else 0.0
+        is_trick = len(passed) == n_tests and told[-1].kind == "broken"
+        value = min(len(passed), n_tests - 1) / n_tests if self.partial and not is_trick else 0.0
         so_far = f"passed {len(passed)} of {n_tests} tests; " if passed else ""
-        return Score(self.name, value, reason=f"{so_far}{_why(ending, lines)}")
+        return Score(self.name, value, reason=f"{so_far}{_why(ending, told)}")
 
 
-def _why(ending: Ending, lines: Sequence[Mapping[str, Any]]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of a verdict: ``stray``, ``broken``, ``passed``, ``failed`` or ``done``."""
+
+    kind: str
+    number: int
+    words: str
+
+
+def _told(text: str, nonce: str) -> Iterator[_Line]:
+    """The lines of a verdict that carry the nonce; anything else was written by the answer."""
+    for line in text.splitlines():
+        if line.startswith(f"{nonce} "):
+            _, kind, number, words = line.split(" ", 3)
+            yield _Line(kind, int(number), words.encode().decode("unicode_escape").strip())
+
+
+def _why(ending: Ending, told: Sequence[_Line]) -> str:
     """What went wrong: the limit that was met, the first error, or how the code ended."""
     if ending.killed is not None:
         return ending.killed
-    for line in lines:
-        if line.get("why"):
-            where = f"{line['broken']}: " if "broken" in line else ""
-            return f"{where}{line['why']}"
+    for one in told:
+        if one.words:
+            return one.words
     if ending.status is not None and os.WIFSIGNALED(ending.status):
         number = os.WTERMSIG(ending.status)
         if number == signal.SIGXCPU:
@@ -160,47 +184,6 @@ def _why(ending: Ending, lines: Sequence[Mapping[str, Any]]) -> str:
         return f"ended by {signal.Signals(number).name} before its tests had run"
     status = os.WEXITSTATUS(ending.status) if ending.status is not None else "unknown"
     return f"ended before its tests had run, with exit status {status}"
-
-
-def _told(text: str, nonce: str) -> Iterator[dict[str, Any]]:
-    """The lines of a verdict that carry the nonce; anything else was written by the answer."""
-    for line in text.splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(told, dict) and told.get("nonce") == nonce:
-            yield told
-
-
-def _tests(row: Mapping[str, Any], column: str | None) -> list[str]:
-    """The tests of a row: one program, or several statements (also written as a list in a cell)."""
-    names = [column] if column else ["test", "test_list"]
-    found = next((row[name] for name in names if row.get(name)), None)
-    if isinstance(found, str) and found.lstrip().startswith("["):
-        found = _list_in(found) or found
-    if isinstance(found, str):
-        found = [found]
-    return [test for test in found or () if isinstance(test, str) and test.strip()]
-
-
-def _list_in(cell: str) -> list[str] | None:
-    """A list written in a cell of a CSV file, as JSON or as Python writes it."""
-    try:
-        value = json.loads(cell)
-    except ValueError:
-        try:
-            value = ast.literal_eval(cell)
-        except (ValueError, SyntaxError):
-            return None
-    return value if isinstance(value, list) else None
-
-
-def _called(test: str, entry_point: str | None) -> str:
-    """A test that defines ``check`` and does not call it, with the call."""
-    if entry_point and "def check(" in test and f"\ncheck({entry_point}" not in test:
-        return f"{test}\n\ncheck({entry_point})\n"
-    return test
 
 
 def _text(value: object) -> str:

@@ -29,6 +29,8 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
+    # A thread's own arena takes more addresses than a small answer may have.
+    "MALLOC_ARENA_MAX": "1",
     # Numeric libraries otherwise start as many threads as there are cores.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -73,7 +75,7 @@ def run_python(
     ``isolation``: ``full`` is namespaces with files, processes and a network of its own;
     ``partial`` is Landlock, which forbids your files and TCP; ``limits`` forbids neither.
     """
-    interpreter = python or sys.executable
+    interpreter = _absolute(python or sys.executable)
     read, lifeline = os.pipe()
     folder = tempfile.mkdtemp(prefix="evalkit-code-")
     job = {
@@ -98,7 +100,7 @@ def run_python(
 
 def _supervised(job: Mapping[str, Any], within_s: float) -> Ending:
     child = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", "-c", _START.format(packages=_PACKAGES)],
+        [_absolute(sys.executable), "-I", "-S", "-B", "-c", _START.format(packages=_PACKAGES)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -123,6 +125,11 @@ def _supervised(job: Mapping[str, Any], within_s: float) -> Ending:
     return Ending(**json.loads(out))
 
 
+def _absolute(interpreter: str) -> str:
+    """A path that holds in any folder; links stay, as a virtual environment's python is one."""
+    return os.path.abspath(interpreter)  # noqa: PTH100 - Path has nothing that keeps links
+
+
 def _remove(folder: str) -> None:
     """Delete a folder, however deep it has become and whatever rights were taken from it."""
     try:
@@ -135,7 +142,7 @@ def _remove(folder: str) -> None:
 @functools.lru_cache(maxsize=8)
 def _needed_by(interpreter: str) -> list[str]:
     """The folders an interpreter lives in, parents before what is in them."""
-    if interpreter == sys.executable:
+    if interpreter == _absolute(sys.executable):
         prefixes = [sys.prefix, sys.base_prefix]
     else:
         told = subprocess.run(
@@ -168,9 +175,21 @@ def find_isolation(python: str | None = None) -> tuple[Isolation | None, str]:
 _LEVELS: tuple[Isolation, ...] = ("full", "partial", "limits")
 
 
+# What judges an answer has its own copy of Python's names, and is in no module the answer can name.
+_HARNESS = """
+def load():
+    import builtins
+    space = {{"__name__": "__main__", "__builtins__": {{**vars(builtins)}}}}
+    exec(compile({text!r}, "<harness>", "exec"), space)
+    return space["begin"]()
+load()()
+"""
+
+
 @functools.cache
 def harness() -> str:
     """The text of the program that runs an answer and its tests."""
-    texts = [(_HERE / name).read_text(encoding="utf-8") for name in ("reading.py", "harness.py")]
+    names = ("reading.py", "guard.py", "harness.py")
     future = "from __future__ import annotations\n"
-    return future + "".join(texts).replace(future, "")
+    texts = [(_HERE / name).read_text(encoding="utf-8") for name in names]
+    return _HARNESS.format(text=future + "".join(texts).replace(future, ""))
