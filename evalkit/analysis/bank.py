@@ -33,6 +33,10 @@ class Column:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(self.counts > 0, self.sums / self.counts, np.nan)
 
+    def plus(self, more: Column | None) -> Column:
+        """Both together."""
+        return self if more is None else Column(self.sums + more.sums, self.counts + more.counts)
+
     @property
     def overall(self) -> float | None:
         """The mean over cases."""

@@ -1,9 +1,9 @@
 """Where a loss lies: the tags and the cases that changed, and which cases are flaky anyway.
 
-Of a case that the bank asked t times with s passes, the chance of a right answer follows
-Beta(0.5 + s, 0.5 + t - s). How surprising tonight's answers are is the tail of the beta-binomial
-that predicts them; over all cases Benjamini and Hochberg at 10 %. Flaky cases are labelled, never
-left out: that would shift the mean.
+Of a case that was asked t times with s passes, by the bank and by quiet runs since, the chance of a
+right answer follows Beta(0.5 + s, 0.5 + t - s). How surprising tonight's answers are is the tail of
+the beta-binomial that predicts them; over all cases Benjamini and Hochberg at 10 %. Flaky cases are
+labelled, never left out: that would shift the mean.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from evalkit.stats.paired import pair
 
 FALSE_FINDINGS = 0.10
 LEAST_TRIALS = 5
-"""With fewer banked trials a case has no label."""
+"""With fewer trials a case has no label."""
 _SURE, _NEAR = 0.8, 0.1
 
 Label = Literal["stable pass", "stable fail", "flaky"]
@@ -47,7 +47,11 @@ class TagChange:
 
 @dataclass(frozen=True, slots=True)
 class CaseChange:
-    """A case that did worse than the bank; ``surprise`` is the chance of that by luck alone."""
+    """A case that did worse than the bank; ``surprise`` is the chance of that by luck alone.
+
+    ``n_seen`` trials are behind its ``label`` and the surprise, ``seen`` is their mean: those of
+    the bank and of quiet runs since.
+    """
 
     variant: str
     case_id: str
@@ -58,6 +62,8 @@ class CaseChange:
     surprise: float | None
     label: Label | None
     is_finding: bool
+    seen: float | None = None
+    n_seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Flakiness:
 
 
 def labels(column: Column) -> list[Label | None]:
-    """What the bank says of each case; None with too few trials or partial scores.
+    """What all answers say of each case; None with too few trials or partial scores.
 
     A case whose trials all ended alike is not called flaky: it is stable, or there are too few.
     """
@@ -124,17 +130,21 @@ def surprise(column: Column, passed: FloatArray, asked: IntArray) -> FloatArray:
 
 
 def case_changes(
-    variant: str, cases: Cases, column: Column, measure: Measure, row: int
+    variant: str, cases: Cases, known: tuple[Column, Column], measure: Measure, row: int
 ) -> list[CaseChange]:
-    """The cases that did worse, the most surprising first."""
+    """The cases that did worse, the most surprising first.
+
+    ``known`` are the bank's answers, and those with all that quiet runs gave since.
+    """
+    column, history = known
     passed, asked = measure.sums[row], measure.counts[row]
     d = np.where(asked > 0, measure.mean[row], np.nan) - column.mean
-    chance = surprise(column, passed, asked)
+    chance = surprise(history, passed, asked)
     tested = np.flatnonzero(~np.isnan(chance) & (asked > 0))
     adjusted = np.full(len(chance), np.nan)
     adjusted[tested] = benjamini_hochberg(chance[tested].tolist())
     worse = np.flatnonzero(np.nan_to_num(d) < 0)
-    told = labels(column)
+    told, seen = labels(history), history.mean
     tags = _tags_of(cases, worse)
     found = [
         CaseChange(
@@ -147,6 +157,8 @@ def case_changes(
             None if np.isnan(chance[case]) else float(chance[case]),
             told[case],
             bool(adjusted[case] < FALSE_FINDINGS),
+            float(seen[case]),
+            int(history.counts[case]),
         )
         for case in worse.tolist()
     ]

@@ -20,10 +20,8 @@ from evalkit.analysis.verdicts import RuleOutcome, RuleResult
 from evalkit.analysis.wording import counted, in_points
 from evalkit.stats.arrays import BoolArray, IntArray
 from evalkit.stats.distributions import chi_square_p
-from evalkit.stats.sequential import Cusum
+from evalkit.stats.sequential import SUSPICIOUS, Cusum
 
-SUSPICIOUS = 2.0
-"""Above this evidence, more cases are asked the same night."""
 DRIFT = 0.01
 """Below this p-value, nights differ by more than chance."""
 
@@ -96,14 +94,7 @@ def watch_nights(
     for test in about:
         asked = test.question
         key = key_of(asked, trials.variants[asked.variant].key)
-        cusum = Cusum(
-            asked.limit,
-            asked.unit_variance(),
-            alarm * len(about),
-            None if tolerance is None else min(tolerance, asked.limit / 2),
-            asked.largest,
-            asked.mean_size,
-        )
+        cusum = cusum_of(test, alarm * len(about), tolerance)
         measure = found[asked.measure]
         rows = _ready_rows(asked, done[asked.variant] >= samples)
         old = float(before.get(key, 1.0))
@@ -118,6 +109,19 @@ def watch_nights(
             )
         )
     return told
+
+
+def cusum_of(test: GateTest, alarm: float, tolerance: float | None) -> Cusum:
+    """What a question's evidence is added up by."""
+    asked = test.question
+    return Cusum(
+        asked.limit,
+        asked.unit_variance(),
+        alarm,
+        None if tolerance is None else min(tolerance, asked.limit / 2),
+        asked.largest,
+        asked.mean_size,
+    )
 
 
 def _ready_rows(asked: Question, ready: BoolArray) -> list[IntArray]:

@@ -118,19 +118,48 @@ def _show_outlook(one: Outlook) -> None:
     click.echo(
         f"  {one.cases:,} cases{units}, variance of a difference {one.variance:.3f} ({source})"
     )
-    for scenario in one.scenarios:
-        loss = "if nothing changed" if not scenario.drop else f"at a loss of {scenario.drop:g}"
-        share = scenario.used / one.units
-        click.echo(
-            f"  {loss:<22} pass {scenario.passes:>5.1%}, fail {scenario.fails:>6.1%}, "
-            f"about {scenario.used:,.0f} asked ({share:.0%})"
-        )
-    click.echo(f"  all cases in one fixed test would pass {one.fixed_power:.0%} if nothing changed")
+    for line in _nights(one) if one.nights else _single_run(one):
+        click.echo(line)
     if one.can_conclude:
         click.secho("  It can conclude.", fg="green")
+    elif one.nights:
+        click.secho(
+            "  It will often miss a loss of the margin for weeks: more rows a night, or a wider"
+            " margin.",
+            fg="yellow",
+        )
     else:
         click.secho(
             f"  It will often stay inconclusive: about {one.needed:,} cases would do, "
             "or a wider margin, or more samples of each case.",
             fg="yellow",
         )
+
+
+def _single_run(one: Outlook) -> Iterator[str]:
+    """What a run comes to that is to prove it by itself."""
+    for scenario in one.scenarios:
+        share = scenario.used / one.units
+        yield (
+            f"  {_loss(scenario.drop):<22} pass {scenario.passes:>5.1%}, "
+            f"fail {scenario.fails:>6.1%}, about {scenario.used:,.0f} asked ({share:.0%})"
+        )
+    yield f"  all cases in one fixed test would pass {one.fixed_power:.0%} if nothing changed"
+
+
+def _nights(one: Outlook) -> Iterator[str]:
+    """What nights come to whose evidence adds up."""
+    for scenario in one.nights:
+        asked = f"about {scenario.cases:,.0f} asked a night ({scenario.cases / one.cases:.0%})"
+        if not scenario.drop:
+            told = f"{scenario.alarms_a_year:.2g} false alarms a year"
+        elif scenario.found_in is None:
+            told = "not found within 60 nights"
+        else:
+            missed = f" ({scenario.missed:.0%} not within 60)" if scenario.missed else ""
+            told = f"found in {scenario.found_in:.1f} nights{missed}"
+        yield f"  {_loss(scenario.drop):<22} {told}, {asked}"
+
+
+def _loss(drop: float) -> str:
+    return f"at a loss of {drop:g}" if drop else "if nothing changed"

@@ -23,7 +23,8 @@ from evalkit.errors import (
     UsageError,
 )
 from evalkit.pipeline.bank_checks import bank_for, changed_models, void_because
-from evalkit.pipeline.stored import StoredRun, load_run, seed_of, trials_of
+from evalkit.pipeline.nights_before import nights_before
+from evalkit.pipeline.stored import StoredRun, load_run, models_answered, seed_of, trials_of
 from evalkit.policies import GatePolicy, ScoreRule
 from evalkit.report.gate_report import GateReport, Usage
 from evalkit.stats.arrays import IntArray
@@ -213,16 +214,6 @@ def exit_code(verdict: GateVerdict, policy: GatePolicy) -> int:
     return _EXITS[verdict]
 
 
-def models_answered(trials: Trials) -> dict[str, set[str]]:
-    """Which models answered each variant."""
-    found: dict[str, set[str]] = {}
-    for row, variant in enumerate(trials.variants):
-        codes = trials.model_answered.codes[(trials.variant == row) & trials.is_answered]
-        found[variant.key] = {trials.model_answered.names[code] for code in set(codes.tolist())}
-        found[variant.key].discard("")
-    return found
-
-
 def _usage(run: StoredRun, trials: Trials) -> Usage:
     manifest = run.manifest
     costs = [
@@ -262,13 +253,15 @@ def _with_changes(report: GateReport, prepared: Prepared, baseline: Baseline | N
         for test in prepared.tests
         if test.question.bound == "max_drop"
     )
+    before = nights_before(prepared.run.folder, baseline, trials.cases.ids)
     tags, cases, flaky = [], [], []
     for row, measure in pairs:
         key = trials.variants[row].key
         column = bank.variants[key].columns[measure]
         tags += tag_changes(key, trials.cases, column, found[measure], row)
-        cases += case_changes(key, trials.cases, column, found[measure], row)
-        label = flakiness(key, column)
+        seen = column.plus(before.get((key, measure)))
+        cases += case_changes(key, trials.cases, (column, seen), found[measure], row)
+        label = flakiness(key, seen)
         flaky += [label] if label else []
     return replace(
         report,

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.analysis.bank import Bank, BankedVariant, Column
-from evalkit.analysis.gate_plan import QUANTILES
+from evalkit.analysis.gate_plan import QUANTILES, Subjects
 from evalkit.analysis.gate_tests import LEAST_VARIANCE, GateTest
 from evalkit.analysis.measures import AMOUNTS, SHARES
+from evalkit.analysis.nights import cusum_of, is_about_loss
 from evalkit.analysis.readings import least_units
 from evalkit.analysis.trials import Trials
 from evalkit.pipeline.bank_checks import bank_for
@@ -22,14 +23,16 @@ from evalkit.pipeline.start import blank_run, check_suite, checked_cases
 from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.stats.distributions import normal_quantile, one_sided_p
-from evalkit.stats.rehearsal import Population, rehearse
+from evalkit.stats.rehearsal import Deck, Population, rehearse, rehearse_nights
 from evalkit.store.baselines import Baseline
 from evalkit.store.making import create_run
+from evalkit.suite.gate_schema import NightsSpec
 from evalkit.suite.load import LoadedSuite
 
 _RUNS = 1000
 _ASSUMED = Population(mean=0.75, within=0.125)
 POWER = 0.8
+SOON_NIGHTS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,26 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
+class NightsScenario:
+    """What nights come to where the true loss is ``drop``: mean cases a night, alarms by the year,
+    mean nights until an alarm (None: there was none), and the share of jobs that raised none.
+    """
+
+    drop: float
+    cases: float
+    alarms_a_year: float
+    found_in: float | None
+    missed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What one rule can conclude on one variant and tag.
 
     ``variance`` is that of a case's difference, taken from the bank or (``is_assumed``) 0.25.
     ``fixed_power`` is the chance of a fixed test over all cases to pass if nothing changed,
-    ``needed`` the cases for 90 % of it here. Without ``scenarios`` there is nothing to rehearse.
+    ``needed`` the cases for 90 % of it here. ``scenarios`` are of one run that is to prove it;
+    where evidence adds up over runs instead, there are ``nights``.
     """
 
     name: str
@@ -60,11 +77,18 @@ class Outlook:
     is_assumed: bool
     fixed_power: float
     needed: int
-    scenarios: tuple[Scenario, ...]
+    scenarios: tuple[Scenario, ...] = ()
+    nights: tuple[NightsScenario, ...] = ()
 
     @property
     def can_conclude(self) -> bool:
-        """Whether it passes in four runs of five if nothing changed."""
+        """Whether it passes in four runs of five if nothing changed; or of nights, whether four
+        jobs of five find a loss of the margin, and within a month on average.
+        """
+        if self.nights:
+            found = self.nights[1]
+            is_soon = found.found_in is not None and found.found_in <= SOON_NIGHTS
+            return is_soon and found.missed <= 1 - POWER
         return self.scenarios[0].passes >= POWER
 
 
@@ -84,7 +108,7 @@ def gate_outlook(
         policy = gate_policy(loaded.suite)
         prepared = prepare(folder, baseline, policy, imagined=_imagined)
         bank = bank_for(baseline, prepared.trials.cases.ids) if baseline else None
-        return list(_outlooks(prepared, bank))
+        return list(_outlooks(prepared, bank, loaded.suite.gate.nights))
 
 
 def _imagined(trials: Trials) -> Bank:
@@ -98,7 +122,10 @@ def _imagined(trials: Trials) -> Bank:
     return Bank("none", 1, {variant.key: one for variant in trials.variants})
 
 
-def _outlooks(prepared: Prepared, bank: Bank | None) -> Iterator[Outlook]:
+def _outlooks(
+    prepared: Prepared, bank: Bank | None, nights: NightsSpec | None
+) -> Iterator[Outlook]:
+    n_watched = sum(is_about_loss(test) for test in prepared.tests)
     for test in prepared.tests:
         asked = test.question
         if asked.bound != "max_drop" or not asked.members:
@@ -118,7 +145,10 @@ def _outlooks(prepared: Prepared, bank: Bank | None) -> Iterator[Outlook]:
             is_assumed=is_assumed,
             fixed_power=one_sided_p(-z, None),
             needed=least_units(asked.limit, variance, asked.alpha_pass),
-            scenarios=tuple(_rehearsed(test, population)),
+            scenarios=() if nights else tuple(_rehearsed(test, population)),
+            nights=tuple(_rehearsed_nights(test, population, nights, n_watched, prepared.subjects))
+            if nights
+            else (),
         )
 
 
@@ -154,3 +184,18 @@ def _rehearsed(test: GateTest, population: Population) -> Iterator[Scenario]:
         rows = population.draw(drop, _RUNS, asked.n_cases, seed=number)
         found = rehearse(np.add.reduceat(rows, starts, axis=1), test.design(), sizes)
         yield Scenario(drop, found.passes, found.fails, found.used)
+
+
+def _rehearsed_nights(
+    test: GateTest, population: Population, spec: NightsSpec, n_watched: int, subjects: Subjects
+) -> Iterator[NightsScenario]:
+    asked = test.question
+    cusum = cusum_of(test, spec.alarm * n_watched, spec.tolerance)
+    sizes = np.array([len(rows) for rows in asked.members])
+    share = len(sizes) / subjects.n_cases  # of a night's cases, in units of the question
+    deck = Deck(sizes, max(1, round(spec.rows * share)), max(1, round(spec.more * share)))
+    for number, times in enumerate((0.0, 1.0, 2.0)):
+        drop = times * asked.limit
+        found = rehearse_nights(population, cusum, deck, drop, seed=number)
+        yearly = 365 * found.alarms / found.nights
+        yield NightsScenario(drop, found.rows, yearly, found.found_in, found.missed)

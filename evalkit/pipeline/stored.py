@@ -276,3 +276,13 @@ def _thinking_sent(planned: PlannedVariant) -> str | None:
     fields = ("thinking", "output_config", "chat_template_kwargs")
     sent = {name: body[name] for name in fields if name in body}
     return json.dumps(sent) if sent else None
+
+
+def models_answered(trials: Trials) -> dict[str, set[str]]:
+    """Which models answered each variant."""
+    found: dict[str, set[str]] = {}
+    for row, variant in enumerate(trials.variants):
+        codes = trials.model_answered.codes[(trials.variant == row) & trials.is_answered]
+        found[variant.key] = {trials.model_answered.names[code] for code in set(codes.tolist())}
+        found[variant.key].discard("")
+    return found

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from evalkit.analysis.changes import CaseChange, TagChange
+from evalkit.analysis.changes import CaseChange, Flakiness, TagChange
 from evalkit.analysis.verdicts import RuleOutcome, RuleResult
 from evalkit.errors import EXIT_GATE_FAILED
 from evalkit.report import format as fmt
@@ -104,6 +104,7 @@ def _changes(report: GateReport) -> Iterator[str]:
     if report.cases:
         yield f"  cases that did worse ({report.n_worse:,}), the most surprising first:"
         yield from (f"    {_case(one)}" for one in report.cases[:_SHOWN_CASES])
+    yield from (f"  {flaky_words(one)}" for one in report.flaky if one.flaky)
 
 
 def _tag(one: TagChange) -> str:
@@ -115,9 +116,21 @@ def _case(one: CaseChange) -> str:
     tags = f" [{', '.join(fmt.name(tag) for tag in one.tags)}]" if one.tags else ""
     label = f", {one.label}" if one.label else ""
     chance = "" if one.surprise is None else f", chance {one.surprise:.2g}"
+    since = ""
+    if one.seen is not None and one.n_seen > one.n_banked:
+        since = f" ({fmt.percent(one.seen)} of {one.n_seen:,} with quiet runs since)"
     return (
         f"{fmt.name(one.case_id)}{tags}: {fmt.percent(one.baseline)} of {one.n_banked:,} in the"
-        f" bank{label}, now {fmt.percent(one.now)}{chance}"
+        f" bank{since}{label}, now {fmt.percent(one.now)}{chance}"
+    )
+
+
+def flaky_words(one: Flakiness) -> str:
+    """How many of a variant's cases are flaky; they are labelled and stay in."""
+    stable, share = one.stable_pass + one.stable_fail, fmt.percent(one.share_of_noise)
+    return (
+        f"{fmt.count(one.flaky, 'flaky case')}, {stable:,} stable ({fmt.one_line(one.variant)}):"
+        f" the flaky make {share} of the noise; none is left out"
     )
 
 
@@ -179,8 +192,9 @@ def markdown(report: GateReport) -> str:
             for one in report.cases
         ]
         if cases:
-            titles = ("case", "tags", "bank", "now", "in the bank")
+            titles = ("case", "tags", "bank", "now", "otherwise")
             parts.append(table(titles, cases, 2 * _SHOWN_CASES))
+        parts += [f"{escaped(flaky_words(one))}.\n" for one in report.flaky if one.flaky]
     if report.cause and report.verdict == "regression":
         parts.append(f"Cause: {escaped(report.cause)}.\n")
     parts.append(

@@ -16,6 +16,8 @@ from evalkit.stats.sequential import (
     LEAST_SPREAD,
     LEAST_TO_GO,
     PRIOR_UNITS,
+    SUSPICIOUS,
+    Cusum,
     Design,
 )
 
@@ -114,12 +116,94 @@ class Population:
     def draw(self, drop: float, runs: int, rows: int, seed: int = 0) -> FloatArray:
         """Differences, runs x rows, of a candidate whose mean lies ``drop`` lower."""
         generator = np.random.default_rng(seed)
+        right, bank = self.bank(generator, (runs, rows))
+        return self.answers(generator, right, drop) - bank
+
+    def bank(
+        self, generator: np.random.Generator, shape: tuple[int, ...]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The chance to answer each row well, and what a bank saw of it."""
         most = self.mean * (1 - self.mean)
         within = min(max(self.within, 1e-4 * most), 0.999 * most)
         spread = within / (most - within) if most > 0 else 1.0
         mean = min(max(self.mean, 1e-6), 1 - 1e-6)
-        right = generator.beta(mean * spread, (1 - mean) * spread, (runs, rows))
-        bank = generator.binomial(self.banked, right) / self.banked
-        lost = min(1.0, max(0.0, drop / mean))
-        candidate = generator.binomial(self.samples, right * (1 - lost)) / self.samples
-        return np.asarray(candidate - bank, dtype=np.float64)
+        right = generator.beta(mean * spread, (1 - mean) * spread, shape)
+        return right, generator.binomial(self.banked, right) / self.banked
+
+    def answers(self, generator: np.random.Generator, right: FloatArray, drop: float) -> FloatArray:
+        """A candidate's row means, its overall mean ``drop`` below ``right``."""
+        lost = min(1.0, max(0.0, drop / max(self.mean, 1e-6)))
+        scores = generator.binomial(self.samples, right * (1 - lost)) / self.samples
+        return np.asarray(scores, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deck:
+    """How nights deal units: ``sizes`` are rows in each, so many a night, ``more`` on suspicion."""
+
+    sizes: IntArray
+    a_night: int
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What jobs of many nights came to: mean rows a night, alarms in all their ``nights``, the mean
+    night of a job's first alarm (None: there was none), and the share of jobs without any.
+    """
+
+    rows: float
+    alarms: int
+    nights: int
+    found_in: float | None
+    missed: float
+
+
+def rehearse_nights(
+    population: Population,
+    cusum: Cusum,
+    deck: Deck,
+    drop: float,
+    *,
+    jobs: int = 60,
+    length: int = 60,
+    seed: int = 0,
+) -> Watch:
+    """``jobs`` of ``length`` nights each; with a ``drop``, each until its first alarm."""
+    generator = np.random.default_rng(seed)
+    starts = np.concatenate([[0], np.cumsum(deck.sizes)[:-1]])
+    seen: list[int] = []
+    first: list[int] = []
+    alarms = 0
+    for _ in range(jobs):
+        right, bank = population.bank(generator, (int(deck.sizes.sum()),))
+        w, order = 1.0, np.empty(0, dtype=np.int64)
+        for night in range(1, length + 1):
+            if len(order) < deck.a_night:
+                order = generator.permutation(len(deck.sizes))
+            d = population.answers(generator, right, drop) - bank
+            w, rows = _night(cusum, deck, np.add.reduceat(d, starts), order, w)
+            order = order[deck.a_night :]
+            seen.append(rows)
+            if w >= cusum.alarm:
+                alarms, w = alarms + 1, 1.0
+                if drop:
+                    first.append(night)
+                    break
+    found = float(np.mean(first)) if first else None
+    missed = 1 - len(first) / jobs
+    return Watch(float(np.mean(seen)), alarms, len(seen), found, missed)
+
+
+def _night(
+    cusum: Cusum, deck: Deck, sums: FloatArray, order: IntArray, w: float
+) -> tuple[float, int]:
+    """The evidence after a night, and the rows it asked; the rest of the deck serves suspicion."""
+    order = np.concatenate([order, np.setdiff1d(np.arange(len(sums)), order)])
+    growth = np.log1p(-cusum.stake * (sums + deck.sizes * cusum.tau) / cusum.largest)[order]
+    used = min(deck.a_night, len(order))
+    log_w = max(log(w), 0.0) + float(growth[:used].sum())
+    while log(SUSPICIOUS) < log_w < log(cusum.alarm) and used < len(order):
+        log_w += float(growth[used : used + deck.more].sum())
+        used = min(used + deck.more, len(order))
+    return float(np.exp(min(log_w, 700.0))), int(deck.sizes[order[:used]].sum())

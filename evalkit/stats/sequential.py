@@ -25,6 +25,8 @@ PRIOR_VARIANCE = 0.25
 """The variance of a difference assumed where no bank tells it."""
 CAP = 0.75
 """At most this share of what a process has won is at stake on one unit."""
+SUSPICIOUS = 2.0
+"""Above this evidence over nights, more units are asked the same night."""
 LEAST_TO_GO = 0.001
 LEAST_SPREAD = 1e-12
 _MOST_LOG = 700.0

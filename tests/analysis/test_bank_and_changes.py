@@ -67,7 +67,7 @@ def test_cases_and_tags_that_did_worse_come_first():
     trials = run_of({OFF: grades}, tags=tags)
     bank = column([32.0] * 60, 32)
     found = measures(trials)["score:number"]
-    cases = case_changes(OFF.key, trials.cases, bank, found, 0)
+    cases = case_changes(OFF.key, trials.cases, (bank, bank), found, 0)
     assert len(cases) == 20
     assert all(one.is_finding and one.tags == ("hard",) for one in cases)
     assert cases[0].surprise == pytest.approx(0.5 / 33)

@@ -248,6 +248,9 @@ def test_in_actions_it_annotates_and_summarises(home: Home, bad: RunningServer) 
 def test_evidence_adds_up_over_nights(home: Home, good: RunningServer, bad: RunningServer) -> None:
     suite = home.folder / "suite.yaml"
     suite.write_text(SUITE + "  nights: {rows: 60, more: 40}\n")
+    plan = home.run(good.base_url, "gate", "--plan", "suite.yaml").out
+    assert "false alarms a year, about 6" in plan
+    assert "at a loss of 0.05      found in " in plan
     asked = []
     for night in range(3):
         quiet = home.run(good.base_url, "regress", "suite.yaml", "--slot", f"q{night}")

@@ -20,6 +20,7 @@ from evalkit.pipeline.start import stored_suite
 from evalkit.report import gate as pages
 from evalkit.report.gate_report import GateReport
 from evalkit.store.baselines import Baseline, write_baseline
+from evalkit.store.jobs import write_job
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runs import RunFolder, find_run
 
@@ -178,3 +179,27 @@ def test_foreign_text_stays_text(tmp_path: Path, bank: Baseline) -> None:
     assert all("\n" not in line and "\x1b" not in line for line in pages.workflow_commands(nasty))
     assert "\x1b" not in "\n".join(pages.lines(nasty))
     assert "<script>" not in pages.markdown(nasty)
+
+
+def test_flaky_is_told_by_the_bank_and_by_quiet_runs_since(tmp_path: Path, bank: Baseline) -> None:
+    """Not by runs in which a loss was found, nor by those that asked something else."""
+    tonight = some_run(tmp_path, 300, drop=0.3)
+    alone = gated(tonight, bank)
+    for seed, verdict, more in (
+        (301, "pass", {}),
+        (302, "inconclusive", {}),
+        (303, "regression", {}),
+        (304, "pass", {"prompts": {"plain": "Another {{ question }}"}}),
+    ):
+        run = some_run(tmp_path, seed, **more)
+        write_job(run.path, {"kind": "regress", "verdict": verdict})
+    told = gated(tonight, bank)
+    assert [one.n_banked for one in told.cases] == [8] * len(told.cases)
+    assert {one.n_seen for one in alone.cases} == {8}
+    assert {one.n_seen for one in told.cases} == {10}
+    assert told.verdict == alone.verdict == "regression"
+    assert told.result == alone.result  # labels decide nothing
+    assert told.cases[0].surprise == pytest.approx(0.5 / 11)  # 10 of 10 before, 0 of 1 now
+    assert "of 10 with quiet runs since" in "\n".join(pages.lines(told))
+    (flaky,) = told.flaky
+    assert f"{flaky.flaky} flaky cases" in pages.markdown(told)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import timeit
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
 from evalkit.stats.power import rows_for
-from evalkit.stats.rehearsal import Population, rehearse
+from evalkit.stats.rehearsal import Deck, Population, rehearse, rehearse_nights
 from evalkit.stats.sequential import Cusum, Design, Gate, Level, Process, largest_loss
 
 REFERENCE = Design(margin=0.05, units=120, alpha_pass=0.05, alpha_fail=0.05, variance=0.25)
@@ -232,3 +233,30 @@ def test_a_row_costs_microseconds():
     gate = Gate(Design(0.05, 10**6, 1e-300, 1e-300))
     best = min(timeit.repeat(lambda: gate.update(0.0), number=2000, repeat=5)) / 2000
     assert best < 100e-6  # about 5 here; room for a busy machine
+
+
+def test_nights_are_rehearsed_as_they_are_watched():
+    """Of one night and no noise, the evidence is that of the CUSUM itself."""
+    sure = Population(1.0 - 1e-9, 0.0, banked=8)
+    cusum = Cusum(0.05, 0.1, alarm=1e9)
+    deck = Deck(np.ones(200, dtype=np.int64), a_night=50, more=25)
+    quiet = rehearse_nights(sure, cusum, deck, 0.0, jobs=2, length=3)
+    assert (quiet.rows, quiet.alarms, quiet.nights, quiet.found_in) == (50.0, 0, 6, None)
+    broken = rehearse_nights(sure, replace(cusum, alarm=30.0), deck, 0.999, jobs=3, length=3)
+    # Every answer is lost: 50 of them cross 30 at once.
+    assert cusum.night(1.0, [(-1.0, 1)] * 50) > 30
+    assert (broken.rows, broken.found_in, broken.missed) == (50.0, 1.0, 0.0)
+
+
+def test_nights_find_what_the_benchmark_says():
+    within = 0.114
+    cusum = Cusum(0.05, within * 9 / 8)
+    deck = Deck(np.ones(500, dtype=np.int64), a_night=100, more=50)
+    population = Population(0.8, within, banked=8)
+    quiet = rehearse_nights(population, cusum, deck, 0.0, jobs=40)
+    assert 100 <= quiet.rows <= 125
+    assert 365 * quiet.alarms / quiet.nights < 1
+    lost = rehearse_nights(population, cusum, deck, 0.1, jobs=40)
+    assert lost.found_in is not None
+    assert lost.found_in <= 2
+    assert lost.missed == 0
