@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from evalkit.analysis.comparison import compare
 from evalkit.analysis.curve import thinking_curves
 from evalkit.analysis.evidence import MAX_MISSING, gather
@@ -30,7 +32,7 @@ def analyse(trials: Trials, options: Options) -> Analysis:
     scored = {name: scored_by(trials, name) for name in trials.scorers}
     leading = _leading(trials, options)
     baseline = _baseline(trials, options)
-    summaries = summarise(trials, scored, options.confidence)
+    summaries = summarise(trials, scored, options)
     found = (
         list(matches(trials.variants, baseline, options.by, trials.runs))
         if baseline is not None
@@ -38,7 +40,7 @@ def analyse(trials: Trials, options: Options) -> Analysis:
     )
     chosen = found[:MAX_COMPARISONS]
     lead = scored[leading] if leading is not None else None
-    evidence = gather(trials, lead.graded, lead.cases, chosen) if lead else []
+    evidence = gather(trials, lead.graded, lead.cases, chosen, options.estimand) if lead else []
     comparisons = compare(trials, leading, evidence, options) if leading else ()
     labels = trials.labels_of.get(leading or "", trials.labels)
     if lead is not None and labels is not None:
@@ -55,12 +57,13 @@ def analyse(trials: Trials, options: Options) -> Analysis:
         variants=summaries,
         comparisons=comparisons,
         curves=thinking_curves(trials, lead, summaries, options) if lead else (),
-        tags=tag_scores(trials, lead.cases, options.confidence) if lead else (),
+        tags=tag_scores(trials, lead.cases, options) if lead else (),
         tag_differences=tag_differences(trials, lead.cases, chosen, options) if lead else (),
         seed=options.seed,
         judged=tuple(_judged(trials, scored, leading, options)),
         warnings=(
             *_confounded(comparisons),
+            *_not_repeated(lead, options),
             *_data_warnings(trials, found),
             *_missing_warnings(summaries),
         ),
@@ -129,6 +132,15 @@ def _confounded(comparisons: Sequence[Comparison]) -> Iterator[str]:
             else counted(number, "comparison")
         )
         yield f"confounded: {confound} in {whose}; what is seen may be due to that"
+
+
+def _not_repeated(lead: Scored | None, options: Options) -> Iterator[str]:
+    """That these cases alone cannot be spoken of where samples say nothing of their noise."""
+    if options.estimand == "dataset" and lead and np.isnan(lead.cases.within).all(axis=1).any():
+        yield (
+            "estimand: dataset takes two samples of a case whose scores are averaged: where there"
+            " are none, intervals speak of all cases like these"
+        )
 
 
 def _missing_warnings(summaries: Sequence[VariantSummary]) -> Iterator[str]:

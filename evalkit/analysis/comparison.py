@@ -48,6 +48,7 @@ class _Decision:
     needs: int | None
     is_fragile: bool
     samples: int | None = None
+    is_fixed: bool = False
 
 
 def compare(
@@ -91,6 +92,7 @@ def _decide(evidence: Evidence, others: Sequence[Evidence], options: Options) ->
         p_adjusted=adjusted(test),
         n_family=1 + len(p_others),
         needs=needs_rows(test, options.margin) if is_open and test else None,
+        is_fixed=evidence.is_fixed,
         samples=_samples(evidence, options) if is_open else None,
         is_fragile=evidence.is_measured and verdict != "too few" and bounds != {verdict},
     )
@@ -170,7 +172,9 @@ def _comparison(
 
 
 def _is_beyond(decision: _Decision, options: Options) -> bool:
-    """Whether it takes more cases than the dataset has left."""
+    """Whether it takes more cases than the dataset has left, or other cases are not asked about."""
+    if decision.is_fixed:
+        return bool(decision.needs)
     return options.n_left is not None and (decision.needs or 0) > options.n_left
 
 
@@ -188,7 +192,7 @@ def _mean(values: FloatArray) -> float | None:
 def _check(evidence: Evidence, seed: int) -> tuple[float | None, str | None]:
     """A p-value by another method, and its name."""
     paired = evidence.test
-    if not isinstance(paired, Paired):
+    if not isinstance(paired, Paired) or evidence.is_fixed:
         return None, None
     if paired.is_plain:
         return mcnemar_mid_p(round(paired.gains), round(paired.losses)), "McNemar mid-p"
@@ -200,17 +204,7 @@ def _check(evidence: Evidence, seed: int) -> tuple[float | None, str | None]:
 def _verdict_notes(
     evidence: Evidence, difference: Estimate, decision: _Decision, options: Options
 ) -> Iterator[str]:
-    unit = "case" if evidence.clusters is None else "cluster"
-    units = counted(evidence.units, f"independent {unit}")
-    if decision.verdict == "too few":
-        yield f"{units}, and a verdict needs {MIN_UNITS}"
-    elif evidence.units < FEW_UNITS:
-        yield f"only {units}: read the verdict with caution"
-    elif evidence.equal_units < FEW_UNITS:
-        yield (
-            f"{units} of very unequal size, which tell as much as {evidence.equal_units:.0f} equal"
-            " ones: read the verdict with caution"
-        )
+    yield from _unit_notes(evidence, decision)
     if decision.verdict == "too few" or difference.low is None or difference.high is None:
         return
     omits_zero = difference.low > 0 or difference.high < 0
@@ -223,12 +217,33 @@ def _verdict_notes(
         yield f"significant alone, but not as one of {counted(decision.n_family, 'comparison')}"
     if _is_beyond(decision, options):
         yield _beyond_the_dataset(evidence, decision, options.n_left or 0)
+    elif decision.needs and evidence.noise is not None and options.n_left:
+        # Miller 2024, section 3.1: samples per case pay only where a case is dear to have.
+        left = f"the dataset has {options.n_left:,} more"
+        yield f"a further case tells more than another sample of one: {left}"
     if decision.needs == 0:
         yield "cases enough for this margin, but the difference lies too close to it"
 
 
+def _unit_notes(evidence: Evidence, decision: _Decision) -> Iterator[str]:
+    """That independent units are too few for a verdict, or few enough for caution."""
+    unit = "case" if evidence.clusters is None or evidence.is_fixed else "cluster"
+    units, equal = counted(evidence.units, f"independent {unit}"), evidence.equal_units
+    if decision.verdict == "too few":
+        yield f"{units}, and a verdict needs {MIN_UNITS}"
+    elif evidence.units < FEW_UNITS:
+        yield f"only {units}: read the verdict with caution"
+    elif equal < FEW_UNITS and not evidence.is_fixed:
+        yield (
+            f"{units} of very unequal size, which tell as much as {equal:.0f} equal ones:"
+            " read the verdict with caution"
+        )
+
+
 def _beyond_the_dataset(evidence: Evidence, decision: _Decision, left: int) -> str:
     """What could settle an open comparison when the dataset has too few cases ``left``."""
+    if decision.is_fixed:
+        return f"about {counted(decision.samples or 0, 'sample')} of each case would settle it"
     has = f"{left:,} more cases" if left else "no more cases"
     if decision.samples is not None:
         samples = counted(decision.samples, "sample")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.analysis.matching import Match
+from evalkit.analysis.options import Estimand
 from evalkit.analysis.outcomes import CaseScores, Graded
 from evalkit.analysis.trials import Cases, Trials
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate
+from evalkit.stats.fixed import Drawn, fixed_pair
 from evalkit.stats.paired import Paired, difference_estimate, pair
 from evalkit.stats.ratios import amount_estimate
 from evalkit.stats.unpaired import Unpaired, unpaired
@@ -34,7 +36,8 @@ class Evidence:
     of a difference's variance that more samples would remove, ``within`` the variance of one
     sample of both together (None: every case has one sample). ``n_identical`` counts cases on
     which both hold one stored answer. ``correlation`` is that of both scores over cases,
-    ``failures`` the difference in the share of failed trials (None: none failed).
+    ``failures`` the difference in the share of failed trials (None: none failed). ``is_fixed``:
+    the test speaks of these cases alone, of which only answers are drawn.
     """
 
     match: Match
@@ -54,6 +57,7 @@ class Evidence:
     n_identical: int = 0
     correlation: float | None = None
     failures: Paired | None = None
+    is_fixed: bool = False
 
     @property
     def units(self) -> int:
@@ -78,7 +82,7 @@ class Evidence:
 
     def difference(self, confidence: float) -> Estimate:
         """The difference with its interval, by the method that decides."""
-        if isinstance(self.test, Unpaired):
+        if self.test is not None:
             return self.test.estimate(confidence)
         return difference_estimate(self.values, self.clusters, confidence)
 
@@ -92,7 +96,11 @@ class Evidence:
 
 
 def gather(
-    trials: Trials, graded: Graded, scores: CaseScores, matches: Sequence[Match]
+    trials: Trials,
+    graded: Graded,
+    scores: CaseScores,
+    matches: Sequence[Match],
+    estimand: Estimand = "population",
 ) -> list[Evidence]:
     """Pair the two variants of every match by case."""
     everything = np.ones_like(trials.is_answered)
@@ -116,6 +124,9 @@ def gather(
         if missing[old] or missing[new]:
             worst = decide(trials.cases, scores.low[new], scores.high[old])
             best = decide(trials.cases, scores.high[new], scores.low[old])
+        fixed = _fixed(scores, new, old) if estimand == "dataset" and decide is _paired else None
+        if fixed is not None:
+            test, worst, best = fixed
         noise, within = _sampling_noise(scores, new, old)
         found.append(
             Evidence(
@@ -135,6 +146,7 @@ def gather(
                 within=within,
                 n_identical=_identical(trials, new, old),
                 correlation=_correlation(scores.mean[new], scores.mean[old]),
+                is_fixed=fixed is not None,
                 failures=None if failed is None else _failures(trials.cases, failed, match),
             )
         )
@@ -143,6 +155,31 @@ def gather(
 
 def _paired(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Paired | None:
     return pair(*differences(cases, candidate, baseline))
+
+
+def _fixed(scores: CaseScores, new: int, old: int) -> tuple[Paired, Paired, Paired] | None:
+    """On these cases alone: as they are, at worst and at best; None without repeated samples."""
+    both = ~np.isnan(scores.mean[new]) & ~np.isnan(scores.mean[old])
+    if scores.drawn(new, both) is None or scores.drawn(old, both) is None:
+        return None
+
+    def pair_of(ours: FloatArray, theirs: FloatArray) -> Paired:
+        known = ~np.isnan(ours[new]) & ~np.isnan(theirs[old])
+        sides = [
+            Drawn(
+                means[row][known],
+                scores.within[row][known],
+                np.maximum(scores.samples[row][known], 1),
+            )
+            for means, row in ((ours, new), (theirs, old))
+        ]
+        return fixed_pair(*sides)
+
+    return (
+        pair_of(scores.mean, scores.mean),
+        pair_of(scores.low, scores.high),
+        pair_of(scores.high, scores.low),
+    )
 
 
 def _unpaired(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Unpaired | None:

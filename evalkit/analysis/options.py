@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 By = Literal["thinking", "prompt", "model", "variant", "run"]
+Estimand = Literal["population", "dataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,9 @@ class Options:
     ``by`` says what shall differ in a comparison (None: each axis in turn; ``variant``: anything).
     ``margin`` is the difference of scores that does not matter; ``leading_scorer`` and
     ``baseline`` (a variant's key) are chosen from the run where None. ``n_left`` is how many
-    more cases the dataset has (None: unknown). Raises ``ValueError`` for a margin or confidence
-    that is not between 0 and 1.
+    more cases the dataset has (None: unknown). ``estimand`` says what intervals speak of: the
+    population that the cases came from, or these cases alone, of which only answers are drawn.
+    Raises ``ValueError`` for a margin or confidence that is not between 0 and 1.
     """
 
     seed: int
@@ -26,6 +28,7 @@ class Options:
     baseline: str | None = None
     by: By | None = None
     n_left: int | None = None
+    estimand: Estimand = "population"
 
     def __post_init__(self) -> None:
         for name in ("margin", "confidence"):

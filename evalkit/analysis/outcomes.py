@@ -15,6 +15,7 @@ from evalkit.analysis.reduction import reduce_samples
 from evalkit.analysis.results import OUTCOME_CLASSES, OutcomeClass
 from evalkit.analysis.trials import Trials
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
+from evalkit.stats.fixed import Drawn
 
 _CODE = {name: code for code, name in enumerate(OUTCOME_CLASSES)}
 _MISSING: tuple[OutcomeClass, ...] = ("infra_error", "unscored")
@@ -53,6 +54,11 @@ class CaseScores:
     answered: FloatArray
     samples: IntArray
     within: FloatArray
+
+    def drawn(self, row: int, cases: BoolArray | IntArray) -> Drawn | None:
+        """A variant's scores on ``cases`` that have one; None where none has two samples."""
+        found = Drawn(self.mean[row][cases], self.within[row][cases], self.samples[row][cases])
+        return found if found.is_repeated else None
 
 
 def grade(trials: Trials, scorer: str) -> Graded:

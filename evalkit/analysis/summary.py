@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import CaseScores, Graded, case_scores, count_outcomes, grade
 from evalkit.analysis.results import OutcomeClass, ScoreSummary, TagScore, VariantSummary
 from evalkit.analysis.samples import case_variance, sample_metrics
@@ -14,6 +15,7 @@ from evalkit.analysis.trials import Coded, Trials
 from evalkit.analysis.wording import counted
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate, quantile
+from evalkit.stats.fixed import fixed_mean
 from evalkit.stats.power import detectable_distance
 from evalkit.stats.quantiles import quantile_estimate
 from evalkit.stats.ratios import amount_estimate, ratio_estimate
@@ -36,37 +38,41 @@ def scored_by(trials: Trials, scorer: str) -> Scored:
 
 
 def summarise(
-    trials: Trials, scored: Mapping[str, Scored], confidence: float
+    trials: Trials, scored: Mapping[str, Scored], options: Options
 ) -> tuple[VariantSummary, ...]:
     """One summary a variant, in the order of the suite."""
     return tuple(
-        _variant_summary(trials, scored, row, confidence) for row in range(len(trials.variants))
+        _variant_summary(trials, scored, row, options) for row in range(len(trials.variants))
     )
 
 
-def tag_scores(trials: Trials, cases: CaseScores, confidence: float) -> tuple[TagScore, ...]:
+def tag_scores(trials: Trials, cases: CaseScores, options: Options) -> tuple[TagScore, ...]:
     """The mean of every variant on the cases of each tag, tags in alphabetical order."""
     by_size = sorted(trials.cases.tags.items(), key=lambda item: -len(item[1]))
     return tuple(
-        TagScore(tag, variant.key, _case_mean(trials, cases.mean[row], members, confidence))
+        TagScore(tag, variant.key, _case_mean(trials, cases, row, members, options))
         for tag, members in sorted(by_size[:MAX_TAGS], key=lambda item: item[0])
         for row, variant in enumerate(trials.variants)
     )
 
 
 def _case_mean(
-    trials: Trials, scores: FloatArray, members: IntArray, confidence: float
+    trials: Trials, cases: CaseScores, row: int, members: IntArray, options: Options
 ) -> Estimate:
-    """The mean over those ``members`` (positions of cases) that have a score."""
+    """A variant's mean over those ``members`` (positions of cases) that have a score."""
+    scores = cases.mean[row]
     scored = members[~np.isnan(scores[members])]
+    if options.estimand == "dataset" and (drawn := cases.drawn(row, scored)):
+        return fixed_mean(drawn, options.confidence)
     clusters = trials.cases.clusters
-    return mean_estimate(scores[scored], None if clusters is None else clusters[scored], confidence)
+    units = None if clusters is None else clusters[scored]
+    return mean_estimate(scores[scored], units, options.confidence)
 
 
 def _variant_summary(
-    trials: Trials, scored: Mapping[str, Scored], row: int, confidence: float
+    trials: Trials, scored: Mapping[str, Scored], row: int, options: Options
 ) -> VariantSummary:
-    variant = trials.variants[row]
+    variant, confidence = trials.variants[row], options.confidence
     is_ours = trials.variant == row
     answered, failed = is_ours & trials.is_answered, is_ours & ~trials.is_answered
     cost = _cost(trials, is_ours)
@@ -82,7 +88,7 @@ def _variant_summary(
         n_truncated=int((is_ours & trials.is_truncated).sum()),
         n_refused=int((is_ours & trials.is_refused).sum()),
         scores={
-            name: _score_summary(trials, one, row, cost, confidence) for name, one in scored.items()
+            name: _score_summary(trials, one, row, cost, options) for name, one in scored.items()
         },
         models_answered=tuple(sorted(_tally(trials.model_answered, answered))),
         cost_usd=cost,
@@ -104,14 +110,14 @@ def _variant_summary(
 
 
 def _score_summary(
-    trials: Trials, scored: Scored, row: int, cost: float | None, confidence: float
+    trials: Trials, scored: Scored, row: int, cost: float | None, options: Options
 ) -> ScoreSummary:
-    graded, cases = scored
+    (graded, cases), confidence = scored, options.confidence
     reduction = trials.reductions.get(graded.scorer)
     outcomes = count_outcomes(trials, graded, row)
     low, high = _mean(cases.low[row]), _mean(cases.high[row])
     all_cases = np.arange(len(trials.cases.ids))
-    mean = _case_mean(trials, cases.mean[row], all_cases, confidence)
+    mean = _case_mean(trials, cases, row, all_cases, options)
     return ScoreSummary(
         scorer=graded.scorer,
         mean=mean,

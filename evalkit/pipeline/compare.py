@@ -118,7 +118,8 @@ def analyse_runs(
         margin=first.margin,
         leading_scorer=scorer,
         baseline=_baseline(trials, baseline or (first.baseline if len(runs) == 1 else None)),
-        by=by,
+        by=by or (first.by if len(runs) == 1 else None),
+        estimand=first.estimand,
         n_left=None if None in left else min(one for one in left if one is not None),
     )
     try:

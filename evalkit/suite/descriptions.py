@@ -178,6 +178,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "ReportSpec": {
         "margin": "Difference of scores that does not matter.",
+        "estimand": "What intervals speak of: all cases like these, or these alone (samples vary).",
         "baseline": "Key of the variant that the others are held against.",
         "by": "What shall differ in a comparison; default: each axis in turn.",
         "formats": "Pages that are written.",

@@ -197,12 +197,14 @@ class ReportSpec(Section):
     """What comparisons assume and which pages are written.
 
     ``margin`` is the difference of scores that does not matter, ``baseline`` the variant that the
-    others are held against, ``by`` what shall differ in a comparison, ``out`` the folder of pages.
+    others are held against, ``by`` what shall differ in a comparison, ``estimand`` whether
+    intervals speak of all cases like these or of these alone, ``out`` the folder of pages.
     """
 
     margin: Margin = 0.02
     baseline: str | None = None
     by: Literal["thinking", "prompt", "model", "variant", "run"] | None = None
+    estimand: Literal["population", "dataset"] = "population"
     formats: tuple[Literal["terminal", "html", "markdown", "json", "csv", "junit"], ...] = ()
     out: str | None = None
 

@@ -59,6 +59,18 @@ def test_a_run_or_a_variant_can_be_the_baseline(tmp_path: Path) -> None:
         compare_runs([old, new], baseline="cccccc")
 
 
+def test_the_suite_says_what_a_report_assumes(tmp_path: Path) -> None:
+    grades = {"off": WORSE, "1024": WORSE, "2048": BETTER}
+    plain = compare_run(a_run(tmp_path, "aaaaaa", grades)).analysis
+    assert {one.axis for one in plain.comparisons} == {"thinking"}
+    said = a_run(tmp_path, "bbbbbb", grades, report={"by": "variant", "estimand": "dataset"})
+    analysis = compare_run(said).analysis
+    assert {one.axis for one in analysis.comparisons} == {None}
+    assert any("estimand: dataset" in told for told in analysis.warnings)  # of one sample each
+    asked = compare_run(said, by="thinking").analysis
+    assert {one.axis for one in asked.comparisons} == {"thinking"}
+
+
 def test_by_thinking_within_each_run(tmp_path: Path) -> None:
     runs = [a_run(tmp_path, name * 6, {"off": WORSE, "1024": BETTER}) for name in "ab"]
     comparisons = compare_runs(runs, by="thinking").analysis.comparisons
