@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.analysis.history import Point, point_document, point_of, variant_points
+from evalkit.analysis.options import Options
 from evalkit.analysis.results import VariantSummary
 from evalkit.analysis.summary import scored_by, summarise
 from evalkit.errors import EvalkitError
@@ -17,8 +18,6 @@ from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder, list_runs
 
 BY_HAND = "hand"
-CONFIDENCE = 0.95
-"""Of all intervals that are noted."""
 
 
 def suite_history(runs: Path, name: str) -> tuple[list[Point], list[str]]:
@@ -60,9 +59,11 @@ def note_run(
     line = known.get(manifest.run_id)
     if line is not None and line.get("stamp") == _stamp(folder, manifest, job):
         return point_of(line)
-    trials = trials_of([load_run(folder)])
+    run = load_run(folder)
+    trials = trials_of([run])
+    options = Options(seed=0, estimand=run.suite.report.estimand)  # nothing here is random
     scored = {name: scored_by(trials, name) for name in trials.scorers}
-    return note(folder, summarise(trials, scored, CONFIDENCE), known)
+    return note(folder, summarise(trials, scored, options), known)
 
 
 def note(
