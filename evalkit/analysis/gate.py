@@ -14,8 +14,9 @@ import numpy as np
 from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS
 from evalkit.analysis.gate_plan import QUANTILES
 from evalkit.analysis.gate_tests import GateTest, Question
+from evalkit.analysis.gate_view import View
 from evalkit.analysis.measures import Measure, measures, over, recorded
-from evalkit.analysis.readings import View, adjust_fixed, read
+from evalkit.analysis.readings import adjust_fixed, read
 from evalkit.analysis.trials import Trials
 from evalkit.analysis.verdicts import GateVerdict, RuleResult, verdict_of
 from evalkit.stats.arrays import FloatArray

@@ -72,12 +72,15 @@ class Question:
 
 @dataclass(slots=True, eq=False)
 class GateTest:
-    """A question with the evidence on it so far; ``seen`` units of its members are in."""
+    """A question with the evidence on it so far; ``seen`` units of its members are in.
+
+    ``fed`` are their sums of differences at worst and at best, and their sizes.
+    """
 
     question: Question
     alpha_fail: float
     seen: int = 0
-    fed: list[tuple[float, int]] = field(default_factory=list)
+    fed: list[tuple[float, float, int]] = field(default_factory=list)
     gate: Gate | None = None
     level: Level | None = None
 
@@ -152,6 +155,15 @@ class GateTest:
         kept = self.passing is not None and self.passing.crossed_at is not None
         return (kept or self.is_failed) and self.seen >= MIN_UNITS
 
+    def hinges_on_missing(self) -> bool:
+        """Whether it is open only because of what is missing."""
+        if self.gate is None or self.is_settled:
+            return False
+        imagined = Gate(self.design())
+        for low, high, size in self.fed:
+            imagined.imagine(low, high, size)
+        return imagined.is_settled
+
     @property
     def holds_run(self) -> bool:
         """Whether a run must go on for it; bounds on what is seen are satisfied with any part."""
@@ -181,7 +193,7 @@ class GateTest:
             else:
                 ends = float((base - high).sum()), float((base - low).sum())
             self.gate.update(*ends, size=len(rows))
-            self.fed.append((ends[0], len(rows)))
+            self.fed.append((*ends, len(rows)))
         elif self.level is not None:
             self.level.update(float(low.sum()), float(high.sum()), size=len(rows))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 
@@ -195,8 +195,29 @@ def night_result(watched: Watched, variant: str, nights: int) -> RuleResult:
     )
 
 
-def drift_p(nights: Sequence[tuple[float, float]]) -> float | None:
-    """The chance that nights of one and the same mean differ as much: chi-square of equal means.
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Whether nights differ by more than chance: ``p`` that nights of one mean differ as much.
+
+    ``between`` is the standard deviation of their true means, by which an error is to be widened
+    once they do.
+    """
+
+    p: float
+    between: float
+
+    @property
+    def is_there(self) -> bool:
+        """Whether what lies behind the API moves from night to night."""
+        return self.p < DRIFT
+
+    def widened(self, error: float) -> float:
+        """The error of a night's mean, with the part between nights where there is drift."""
+        return hypot(error, self.between) if self.is_there else error
+
+
+def drift_of(nights: Sequence[tuple[float, float]]) -> Drift | None:
+    """Chi-square of equal means and, by its excess, the variance between (DerSimonian, Laird 1986).
 
     ``nights`` are means with their standard errors; None for fewer than three.
     """
@@ -204,5 +225,8 @@ def drift_p(nights: Sequence[tuple[float, float]]) -> float | None:
         return None
     means, errors = np.array(nights, dtype=np.float64).T
     weights = 1 / np.maximum(errors, 1e-6) ** 2
-    centre = float((weights * means).sum() / weights.sum())
-    return chi_square_p(float((weights * (means - centre) ** 2).sum()), len(nights) - 1)
+    total = float(weights.sum())
+    centre = float((weights * means).sum() / total)
+    q, freedom = float((weights * (means - centre) ** 2).sum()), len(nights) - 1
+    between = max(0.0, q - freedom) / (total - float((weights**2).sum()) / total)
+    return Drift(chi_square_p(q, freedom), sqrt(between))

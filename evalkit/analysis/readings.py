@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import ceil, log, log1p
-from typing import Any
 
 import numpy as np
 
 from evalkit.analysis.evidence import MAX_MISSING, MIN_UNITS
-from evalkit.analysis.gate_tests import GateTest, Question
-from evalkit.analysis.measures import Measure
-from evalkit.analysis.verdicts import RuleOutcome, RuleResult
+from evalkit.analysis.gate_view import View
+from evalkit.analysis.verdicts import RuleResult
 from evalkit.analysis.wording import as_percent, counted, in_points
-from evalkit.stats.arrays import FloatArray, IntArray
+from evalkit.stats.arrays import FloatArray
 from evalkit.stats.estimates import Estimate, mean_estimate, quantile
 from evalkit.stats.multiplicity import holm
 from evalkit.stats.paired import Paired, difference_estimate, pair
@@ -28,86 +25,6 @@ _MISSING_TOO_MUCH = (
 )
 _AT_MOST_UNITS = 1_000_000
 _NOTHING = 5e-5
-
-
-@dataclass(slots=True, eq=False)
-class View:
-    """A test, its measure and what it has seen. ``found`` holds every measure of the run.
-
-    ``a_fail`` is what all alarms share; ``p_adjusted`` is set by :func:`adjust_fixed`.
-    """
-
-    test: GateTest
-    variant: str
-    measure: Measure
-    found: Mapping[str, Measure]
-    numbers: FloatArray
-    a_fail: float = 0.01
-    p_adjusted: float | None = None
-    rows: IntArray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rows = self.test.rows()
-
-    @property
-    def asked(self) -> Question:
-        """What the test is about."""
-        return self.test.question
-
-    def mean(self) -> FloatArray:
-        """The measure of the cases asked about; nan where a case has none yet."""
-        mean: FloatArray = self.measure.mean[self.asked.variant][self.everything]
-        return mean
-
-    @property
-    def everything(self) -> IntArray:
-        """The cases asked about, seen or not: a run may hold more than was needed to decide."""
-        return np.concatenate(self.asked.members)
-
-    def clusters(self, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> IntArray | None:
-        """The units of the cases kept; None where each is one of its own."""
-        sizes = [len(rows) for rows in self.asked.members]
-        if max(sizes) == 1:
-            return None
-        labels: IntArray = np.repeat(np.arange(len(sizes)), sizes)[kept]
-        return labels
-
-    @property
-    def n_missing(self) -> int:
-        """Trials seen that have no value through no fault of the model."""
-        row = self.asked.variant
-        if self.asked.measure.startswith("score:"):
-            return int(self.measure.missing[row][self.rows].sum())
-        return int(self.found["lost"].sums[row][self.rows].sum())
-
-    @property
-    def n_recorded(self) -> int:
-        """Trials seen."""
-        return int(self.found["lost"].counts[self.asked.variant][self.rows].sum())
-
-    def result(self, outcome: RuleOutcome, why: str, method: str, **more: Any) -> RuleResult:
-        """A result with what all results have."""
-        asked, passing, failing = self.asked, self.test.passing, self.test.failing
-        return RuleResult(
-            **{
-                "subject": asked.subject,
-                "bound": asked.bound,
-                "limit": asked.limit,
-                "variant": self.variant,
-                "outcome": outcome,
-                "why": why,
-                "method": method,
-                "tag": asked.tag,
-                "baseline": asked.banked,
-                "e_pass": passing.e_value if passing else None,
-                "e_fail": failing.e_value if failing else None,
-                "decided_at": self.test.decided_at if outcome in ("pass", "regression") else None,
-                "units": len(asked.members),
-                "seen": self.test.seen,
-                "n_missing": self.n_missing,
-                **more,
-            }
-        )
 
 
 def read(view: View) -> RuleResult:
@@ -140,7 +57,7 @@ def _drop(view: View) -> RuleResult:
     shift = _shift(view)
     seen = {"value": shift.value, "low": shift.low, "high": shift.high}
     what = "loss" if asked.sign > 0 else "rise"
-    worst = largest_loss(test.design(), test.fed)
+    worst = largest_loss(test.design(), [(low, size) for low, _, size in test.fed])
     told = _moved(shift)
     if test.passing is not None and test.passing.crossed_at is not None:
         why = (
@@ -159,6 +76,8 @@ def _drop(view: View) -> RuleResult:
             "regression", why, "betting", worst_loss=worst, p_value=_p(test.failing), **seen
         )
     why = f"neither proven nor excluded ({told}; up to {in_points(worst)} is possible)"
+    if view.n_missing and test.hinges_on_missing():
+        why += f"; fragile: it depends on {counted(view.n_missing, 'missing trial')}"
     return view.result(
         "inconclusive", why, "betting", decides=_needs(view), worst_loss=worst, **seen
     )
@@ -204,6 +123,9 @@ def _fixed(view: View) -> RuleResult:
         why = f"a loss is proven ({told}; the margin is {in_points(asked.limit)})"
         return view.result("regression", why, "Tango", p_value=view.p_adjusted, **seen)
     why = f"neither proven nor excluded ({told})"
+    best = _paired(view, view.measure.bounds()[1])
+    if view.n_missing and best and best.is_non_inferior(asked.limit, asked.alpha_pass):
+        why += f"; fragile: it depends on {counted(view.n_missing, 'missing trial')}"
     return view.result("inconclusive", why, "Tango", decides=_needs(view), **seen)
 
 
@@ -357,7 +279,7 @@ def _unseen(view: View) -> str | None:
     left = len(view.asked.members) - view.test.seen
     if left <= 0:
         return None
-    return f"{counted(left, 'planned case')} not yet measured: evalkit resume."
+    return f"{counted(left, 'planned case')} not yet measured: go on with the run."
 
 
 def _needs(view: View) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from evalkit.analysis.measures import measures
-from evalkit.analysis.nights import DRIFT, drift_p
+from evalkit.analysis.nights import DRIFT, Drift, drift_of
 from evalkit.analysis.wording import counted, in_points
 from evalkit.errors import StoreError
 from evalkit.pipeline.bank_checks import bank_for
@@ -35,26 +35,28 @@ _OURS = ("gate", "report", "cache", "limits", "retries", "budget")
 class Moved:
     """How far the bank's own answers lie from the bank now, with the error of that.
 
-    ``p_now`` is the chance of so much by luck, ``p_over_time`` that all canaries so far agree.
+    ``p_now`` is the chance of so much by luck; ``over_time`` is whether all canaries so far agree.
     """
 
     mean: float
     error: float
     cases: int
     p_now: float
-    p_over_time: float | None = None
+    over_time: Drift | None = None
 
     @property
     def is_drift(self) -> bool:
         """Whether what lies behind the API has moved."""
-        return min(self.p_now, 1.0 if self.p_over_time is None else self.p_over_time) < DRIFT
+        return self.p_now < DRIFT or (self.over_time is not None and self.over_time.is_there)
 
     @property
     def words(self) -> str:
         """What the canary says, in a sentence."""
+        error = self.error if self.over_time is None else self.over_time.widened(self.error)
         seen = (
             f"the bank's own prompt and settings now score {in_points(abs(self.mean))} "
             f"{'lower' if self.mean < 0 else 'higher'} on {counted(self.cases, 'canary case')}"
+            f" (standard error {in_points(error)})"
         )
         if self.is_drift:
             return f"provider drift, not your change alone: {seen}"
@@ -119,5 +121,5 @@ def has_moved(
     mean, error = float(np.mean(means)), sqrt(sum(variances)) / len(variances)
     series = [(float(one["mean"]), float(one["error"])) for one in before]
     return Moved(
-        mean, error, cases, two_sided_p(mean / error, None), drift_p([*series, (mean, error)])
+        mean, error, cases, two_sided_p(mean / error, None), drift_of([*series, (mean, error)])
     )

@@ -215,13 +215,21 @@ def exit_code(verdict: GateVerdict, policy: GatePolicy) -> int:
 
 
 def _usage(run: StoredRun, trials: Trials) -> Usage:
-    manifest = run.manifest
+    manifest, found = run.manifest, measures(trials)
     costs = [
         manifest.totals.get("cost_usd"),
         *(j.get("cost_usd") for j in manifest.judges.values()),
     ]
     known = [cost for cost in costs if cost is not None]
-    return Usage(manifest.planned, len(trials.variant), sum(known) if known else None)
+    count = {name: int(found[name].sums.sum()) for name in ("failed", "lost", "unscored")}
+    return Usage(
+        manifest.planned,
+        len(trials.variant),
+        sum(known) if known else None,
+        model_errors=count["failed"] - count["lost"],
+        lost=count["lost"],
+        unscored=count["unscored"],
+    )
 
 
 def _cause(baseline: Baseline, run: StoredRun, void: Collection[str]) -> str | None:

@@ -13,9 +13,8 @@ import numpy as np
 from evalkit.analysis.gate import GateResult
 from evalkit.analysis.gate_plan import shuffled_units
 from evalkit.analysis.nights import (
-    DRIFT,
     Watched,
-    drift_p,
+    drift_of,
     is_about_loss,
     key_of,
     night_result,
@@ -164,14 +163,17 @@ def with_nights(
 
 def _told(watched: list[Watched], after: Nights) -> dict[str, Any]:
     worst = max(watched, key=lambda one: one.after / one.alarm)
-    seen = [one.means[worst.key] for one in after.nights if worst.key in one.means]
-    p = drift_p(seen)
+    drift = drift_of([one.means[worst.key] for one in after.nights if worst.key in one.means])
+    error = worst.tonight.error
     return {
         "w": worst.after,
         "alarm": worst.alarm,
         "nights": after.count,
         "rows": after.nights[-1].cases,
         "is_alarm": any(one.is_alarm for one in watched),
-        "drift_p": p,
-        "is_drifting": p is not None and p < DRIFT,
+        "mean": worst.tonight.mean,
+        "error": error if error is None or drift is None else drift.widened(error),
+        "drift_p": drift.p if drift else None,
+        "between_nights": drift.between if drift else None,
+        "is_drifting": drift is not None and drift.is_there,
     }

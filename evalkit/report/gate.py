@@ -12,7 +12,7 @@ from evalkit.errors import EXIT_GATE_FAILED
 from evalkit.report import format as fmt
 from evalkit.report import json as report_json
 from evalkit.report import junit
-from evalkit.report.gate_report import GateReport
+from evalkit.report.gate_report import GateReport, Usage
 from evalkit.report.markdown import code, table
 from evalkit.report.markdown import text as escaped
 
@@ -142,16 +142,34 @@ def _usage(report: GateReport) -> str:
         dollars = "" if usage.saved_usd is None else f" (about ${usage.saved_usd:.4f})"
         why = "not needed" if report.verdict in ("pass", "regression") else "not asked"
         saved = f"; {usage.saved:,} {why}{dollars}"
-    return f"{usage.asked:,} of {usage.planned:,} trials asked{cost}{saved}"
+    return f"{usage.asked:,} of {usage.planned:,} trials asked{_outcomes(usage)}{cost}{saved}"
+
+
+def _outcomes(usage: Usage) -> str:
+    """What became of the trials asked, failures always among it."""
+    if usage.model_errors is None or usage.lost is None:
+        return ""
+    unscored = f", {usage.unscored:,} unscored" if usage.unscored else ""
+    return (
+        f" ({fmt.count(usage.model_errors, 'model error')}, {usage.lost:,} lost to"
+        f" infrastructure{unscored})"
+    )
 
 
 def night_words(report: GateReport) -> str:
     """What evidence over nights came to, in a line."""
     night = report.night
-    return (
+    told = (
         f"over nights: evidence {night['w']:.3g} of {night['alarm']:g} for an alarm after "
         f"{fmt.count(night['nights'], 'night')}; {fmt.count(night['rows'], 'case')} tonight"
     )
+    if night["is_drifting"]:
+        told += (
+            f"; nights differ by more than chance (p {night['drift_p']:.2g}), by"
+            f" {100 * night['between_nights']:.1f} points from one to the next: tonight's mean has"
+            f" a standard error of {100 * night['error']:.1f} points"
+        )
+    return told
 
 
 def markdown(report: GateReport) -> str:

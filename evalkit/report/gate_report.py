@@ -13,11 +13,18 @@ from evalkit.analysis.verdicts import GateVerdict
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Trials asked of those planned, and what it cost; what was not asked was saved."""
+    """Trials asked of those planned, and what it cost; what was not asked was saved.
+
+    Of those asked, ``model_errors`` count as wrong; ``lost`` ones (infrastructure) and those that
+    are ``unscored`` are missing. None: not counted.
+    """
 
     planned: int
     asked: int
     cost_usd: float | None = None
+    model_errors: int | None = None
+    lost: int | None = None
+    unscored: int | None = None
 
     @property
     def saved(self) -> int:

@@ -152,10 +152,21 @@ class Gate:
         most = size + 1e-9
         if not (-most <= low <= high + 1e-9 and high <= most and size <= self.design.largest):
             raise ValueError(f"{size} rows cannot differ by {low} to {high} in all")
-        largest = self.design.largest
         self.seen += 1
-        self.passing.feed((low + size * self.design.margin) / largest, low / largest)
-        self.failing.feed(-high / largest, high / largest)
+        self._feed(low, high, size)
+
+    def imagine(self, low: float, high: float, size: int = 1) -> None:
+        """See the next unit the other way round: each process what is missing as it would like it.
+
+        What is settled so is no proof, but shows what the missing rows could settle.
+        """
+        self.seen += 1
+        self._feed(high, low, size)
+
+    def _feed(self, passing: float, failing: float, size: int) -> None:
+        largest = self.design.largest
+        self.passing.feed((passing + size * self.design.margin) / largest, passing / largest)
+        self.failing.feed(-failing / largest, failing / largest)
 
     @property
     def is_settled(self) -> bool:

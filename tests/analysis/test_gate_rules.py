@@ -110,7 +110,7 @@ def test_nothing_after_a_gap_is_seen():
     (one,) = result.rules
     assert one.seen == 25
     assert one.outcome == "inconclusive"
-    assert one.decides == "175 planned cases not yet measured: evalkit resume."
+    assert one.decides == "175 planned cases not yet measured: go on with the run."
 
 
 def test_a_few_missing_enter_at_their_worst_and_many_leave_no_verdict():
@@ -126,6 +126,18 @@ def test_a_few_missing_enter_at_their_worst_and_many_leave_no_verdict():
     lost = gate(many, bank_of(GOOD), DROP, MetricRule("failed", max=0.01))
     assert [one.outcome for one in lost.rules] == ["unmeasured", "regression"]
     assert lost.verdict == "unmeasured"  # never a regression of the model
+
+
+@pytest.mark.parametrize("method", ["sequential", "fixed"])
+def test_what_hinges_on_missing_answers_is_called_fragile(method: str):
+    few: list[Any] = list(GOOD)
+    few[:9] = ["timeout"] * 9
+    narrow = ScoreRule("number", max_drop=0.06)
+    (held,) = gate(few, bank_of(GOOD), narrow, method=method).rules
+    assert held.outcome == "inconclusive"
+    assert held.why.endswith("; fragile: it depends on 9 missing trials")
+    (whole,) = gate(GOOD, bank_of(GOOD), narrow, method=method).rules
+    assert whole.outcome == "pass"
 
 
 def test_model_errors_score_nothing_and_count():

@@ -7,7 +7,7 @@ import pytest
 from analysis_builders import run_of, variant
 from test_gate_rules import DROP, GOOD, bank_of, made_of
 
-from evalkit.analysis.nights import drift_p, night_result, watch_nights
+from evalkit.analysis.nights import drift_of, night_result, watch_nights
 from evalkit.policies import MetricRule
 
 OFF = variant()
@@ -60,6 +60,21 @@ def test_nights_that_differ_by_more_than_chance():
     errors = [0.02] * 20
     same = [(float(generator.normal(0, 0.02)), 0.02) for _ in errors]
     other = [(float(generator.normal(0, 0.08)), 0.02) for _ in errors]
-    assert drift_p(same) > 0.01
-    assert drift_p(other) < 0.01
-    assert drift_p(same[:2]) is None
+    quiet, drifting = drift_of(same), drift_of(other)
+    assert quiet is not None
+    assert drifting is not None
+    assert (quiet.is_there, drifting.is_there) == (False, True)
+    assert quiet.widened(0.02) == 0.02
+    assert drifting.between == pytest.approx(0.08, rel=0.35)
+    assert drifting.widened(0.02) == pytest.approx(np.hypot(0.02, drifting.between))
+    assert drift_of(same[:2]) is None
+
+
+def test_the_variance_between_nights_is_that_of_dersimonian_and_laird():
+    nights = [(0.0, 0.1), (0.3, 0.2), (0.6, 0.1)]
+    weights = np.array([100.0, 25.0, 100.0])
+    centre = (25 * 0.3 + 100 * 0.6) / 225
+    q = float((weights * (np.array([0.0, 0.3, 0.6]) - centre) ** 2).sum())
+    drift = drift_of(nights)
+    assert drift is not None
+    assert drift.between**2 == pytest.approx((q - 2) / (225 - (weights**2).sum() / 225))

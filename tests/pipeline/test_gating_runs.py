@@ -78,6 +78,8 @@ def test_failures_leave_no_verdict(tmp_path: Path, bank: Baseline) -> None:
     lost[::3] = [None] * len(lost[::3])
     report = gated(a_run(tmp_path, "0000aa", {"off": lost}, gate=GATE), bank)
     assert (report.verdict, report.exit_code) == ("unmeasured", 3)
+    assert (report.usage.model_errors, report.usage.lost) == (0, 67)
+    assert "trials asked (0 model errors, 67 lost to infrastructure)" in pages.markdown(report)
 
 
 def test_a_single_run_warns_and_its_error_is_unknown(tmp_path: Path) -> None:
