@@ -88,7 +88,9 @@ def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | No
     """
     problems, unreadable = _problems(loaded, discovered)
     if unreadable is not None and len(problems) == 1:
-        raise unreadable
+        if _place(unreadable.message)[1]:
+            raise unreadable  # it says itself which line of which file
+        raise ConfigError(problems, unreadable.hint)
     if problems:
         raise ConfigError(problems, "Nothing was sent.")
 
@@ -108,7 +110,7 @@ def _problems(
             columns = _columns(dataset)
     except DatasetError as error:
         unreadable = error
-        problems = [Problem(loaded.source.where(("dataset",)), error.message)]
+        problems = [Problem(loaded.source.where(("dataset", "path")), error.message)]
     problems += plan_problems(loaded, columns, discovered, is_whole=is_whole)
     problems += scorer_problems(loaded)
     if is_whole:

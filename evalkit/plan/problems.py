@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.errors import Problem, TemplateError
 from evalkit.messages.capabilities import Capabilities, check_thinking
-from evalkit.plan.cells import matrix_faults, plan_cells
+from evalkit.plan.cells import Cell, matrix_faults, plan_cells
 from evalkit.plan.gating import gate_faults
 from evalkit.plan.matrix import capabilities_of, price_of, sampling_of
 from evalkit.plan.prompts import Prompt
@@ -95,6 +95,8 @@ def _template_faults(loaded: LoadedSuite, columns: frozenset[str] | None) -> Ite
             told = error.message.removeprefix(f"prompts.{name}.")
             yield ("prompts", name), f"{told}; {odd}" if odd else told
             continue
+        if any(not text.strip() for text in _turns(spec)):
+            yield ("prompts", name), "is empty, and the API refuses empty messages"
         if columns is not None:
             yield from ((("prompts", name), told) for told in _prompt_faults(prompt, columns))
         uses_examples = any("examples" in item.variables for item in prompt.templates)
@@ -119,9 +121,12 @@ def _prompt_faults(prompt: Prompt, columns: frozenset[str]) -> Iterator[str]:
                 yield f"{{{column}}} is plain text; the column is {{{{ {column} }}}}"
 
 
+def _turns(spec: PromptSpec) -> list[str]:
+    return [turn.content for turn in spec.messages] if spec.user is None else [spec.user]
+
+
 def _sources(spec: PromptSpec) -> list[str]:
-    turns = [turn.content for turn in spec.messages]
-    return [text for text in (spec.system, spec.user, *turns) if text is not None]
+    return [*([spec.system] if spec.system else []), *_turns(spec)]
 
 
 def _odd_column(sources: Sequence[str], columns: frozenset[str]) -> str | None:
@@ -154,7 +159,16 @@ def _thinking_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
             answer_tokens,
             known[cell.model.name],
         ):
-            yield cell.address, message
+            yield _address(cell, loaded), message
+
+
+def _address(cell: Cell, loaded: LoadedSuite) -> Address:
+    """Where to look for what does not go together: a setting, or what stands in its place."""
+    if cell.address[0] != "thinking" or loaded.source.has(("thinking",)):
+        return cell.address
+    if loaded.source.has(("answer_tokens",)):
+        return ("answer_tokens",)
+    return ("models", loaded.suite.models.index(cell.model))
 
 
 def _request_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:

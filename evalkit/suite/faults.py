@@ -7,28 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from evalkit.errors import Problem
-from evalkit.suite.gate_schema import NotifySpec, RuleSpec
-from evalkit.suite.judge_schema import (
-    CriterionSpec,
-    JudgePromptSpec,
-    JudgeSpec,
-    PairwiseSpec,
-    ScaleSpec,
-)
-from evalkit.suite.matrix_schema import ExcludeSpec, IncludeSpec, OverrideSpec, ThinkingSpec
-from evalkit.suite.rows_schema import DatasetSpec, ExamplesSpec, SampleSpec
-from evalkit.suite.schema import (
-    CapabilitiesSpec,
-    ModelSpec,
-    PriceSpec,
-    PromptSpec,
-    Suite,
-    Turn,
-)
+from evalkit.suite.keys import accepted_keys, meant_key, unknown_key
+from evalkit.suite.schema import Suite
 from evalkit.suite.source import Address, SourceMap
 
 
@@ -65,14 +49,30 @@ def without(
             kept = [index for index, item in enumerate(rest[key]) if item is not None]
             moved.update({(key, now): (key, before) for now, before in enumerate(kept)})
             rest[key] = [rest[key][index] for index in kept]
-    try:
-        whole = Suite.model_validate({key: value for key, value in rest.items() if value != []})
-    except ValidationError:
-        return None, moved
-    return whole, moved
+    return _whole({key: value for key, value in rest.items() if value != []}), moved
 
 
 _ENTRIES = ("models", "thinking", "scorers", "overrides")
+# Of a suite without these the rest can still be looked at; of them nothing more is said.
+_STAND_INS: Mapping[str, Any] = {
+    "dataset": {"path": "${dataset}", "target": "target"},
+    "prompts": {"prompt": "-"},
+    "models": ["model"],
+}
+
+
+def _whole(rest: dict[str, Any]) -> Suite | None:
+    """The suite, with what must not be missing stood in for."""
+    try:
+        return Suite.model_validate(rest)
+    except ValidationError as error:
+        missing = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
+    if not missing <= _STAND_INS.keys():
+        return None
+    try:
+        return Suite.model_validate({**rest, **{key: _STAND_INS[key] for key in missing}})
+    except ValidationError:
+        return None
 
 
 def problems_of(error: ValidationError, source: SourceMap, below: Address = ()) -> list[Problem]:
@@ -97,7 +97,7 @@ def _faults(error: ValidationError, below: Address) -> dict[Address, list[str]]:
             if not (message.startswith("expected at least") and _has_inner(address, by_address))
         ]
         for address, details in by_address.items()
-        if not _follows(address, by_address)
+        if not _follows(address, by_address) and not _is_misspelt(address, by_address)
     }
 
 
@@ -106,6 +106,18 @@ def _follows(address: Address, others: Iterable[Address]) -> bool:
     owner = address[:-1]
     is_made = address[-1:] == ("name",) and len(address) > 1
     return is_made and any((*owner, field) in others for field in ("model", "type"))
+
+
+def _is_misspelt(address: Address, others: Mapping[Address, Sequence[ErrorDetails]]) -> bool:
+    """What is missing and stands beside under a name like it is one fault, not two."""
+    if [detail["type"] for detail in others[address]] != ["missing"]:
+        return False
+    return any(
+        details[0]["type"] == "extra_forbidden"
+        and other[:-1] == address[:-1]
+        and meant_key(other) == address[-1]
+        for other, details in others.items()
+    )
 
 
 def _has_inner(address: Address, others: Iterable[Address]) -> bool:
@@ -128,14 +140,30 @@ def _is_pydantics(part: str | int) -> bool:
 def _messages(details: Sequence[ErrorDetails]) -> list[str]:
     """What is wrong at one place: what was expected in one sentence, the rest one by one."""
     wanted = list(dict.fromkeys(filter(None, map(_wanted, details))))
+    if any(detail["type"] in _BOUNDS for detail in details):
+        wanted = []  # of the right kind, and only too much or too little
+        details = [detail for detail in details if detail["type"] in _BOUNDS]
     others = list(dict.fromkeys(_message(detail) for detail in details if not _wanted(detail)))
     if not wanted:
         return others
     found = details[0].get("input")
     told = f"expected {' or '.join(wanted)}, found {shown(found)}{_near(found, details)}"
+    return [f"{told}{_advice(wanted, found, details)}", *others]
+
+
+def _advice(wanted: Sequence[str], found: object, details: Sequence[ErrorDetails]) -> str:
+    """How to write what was expected, where that does not go without saying."""
+    address = _address(details[0])
     if wanted == ["text"] and isinstance(found, int | float):
-        told += f'; put it in quotes: "{shown(found)}"'
-    return [told, *others]
+        return f'; put it in quotes: "{shown(found)}"'
+    if address == ("prompts",) and isinstance(found, list):
+        return "; give each prompt a name"
+    if "user" in wanted[0] and found == "system":
+        return "; a system text stands beside the messages, as system: …"
+    keys = accepted_keys(address)
+    if wanted == [_MAPPING] and keys:
+        return f"; its keys are {', '.join(keys)}"
+    return ""
 
 
 def _wanted(detail: ErrorDetails) -> str | None:
@@ -146,7 +174,7 @@ def _wanted(detail: ErrorDetails) -> str | None:
     if kind == "string_pattern_mismatch" and str(context["pattern"]).endswith("x$"):
         return "a multiple of input such as 0.1x"
     if kind == "model_type" and context.get("class_name") in _SHORT_FORMS:
-        return f"{_SHORT_FORMS[context['class_name']]} or a mapping of names to values"
+        return f"{_SHORT_FORMS[context['class_name']]} or {_MAPPING}"
     return _WANTED.get(kind)
 
 
@@ -154,7 +182,9 @@ def _message(detail: ErrorDetails) -> str:
     kind, found = detail["type"], detail.get("input")
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(detail)
+        return unknown_key(_address(detail), found)
+    if kind == "invalid_key":
+        return f"{shown(found)} is no key; accepted: {', '.join(sorted(accepted_keys(())))}"
     if kind == "missing":
         return "is missing"
     if kind == "finite_number":
@@ -173,6 +203,7 @@ def _message(detail: ErrorDetails) -> str:
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, found {shown(found)}"
 
 
+_MAPPING = "a mapping of names to values"
 _WANTED = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
@@ -184,8 +215,8 @@ _WANTED = {
     "string_type": "text",
     "tuple_type": "a list",
     "list_type": "a list",
-    "dict_type": "a mapping of names to values",
-    "model_type": "a mapping of names to values",
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
     "too_short": "at least one entry",
     "string_too_short": "some text",
 }
@@ -231,53 +262,3 @@ def _near(found: object, details: Sequence[ErrorDetails]) -> str:
     ]
     near = difflib.get_close_matches(str(found), accepted, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def _unknown_key(detail: ErrorDetails) -> str:
-    accepted = accepted_keys(_address(detail)[:-1])
-    near = difflib.get_close_matches(str(detail["loc"][-1]), accepted, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"accepted: {', '.join(sorted(accepted))}"
-    return f"unknown key; {hint}"
-
-
-_INSIDE: Mapping[tuple[str, ...], type[BaseModel]] = {
-    (): Suite,
-    ("dataset",): DatasetSpec,
-    ("dataset", "sample"): SampleSpec,
-    ("prompts", "*"): PromptSpec,
-    ("prompts", "*", "messages", "*"): Turn,
-    ("prompts", "*", "examples"): ExamplesSpec,
-    ("models", "*"): ModelSpec,
-    ("models", "*", "price"): PriceSpec,
-    ("models", "*", "capabilities"): CapabilitiesSpec,
-    ("thinking", "*"): ThinkingSpec,
-    ("matrix", "exclude", "*"): ExcludeSpec,
-    ("matrix", "include", "*"): IncludeSpec,
-    ("matrix", "include", "*", "thinking"): ThinkingSpec,
-    ("overrides", "*"): OverrideSpec,
-    # The options of a judge; those of other scorers are checked where the scorer is built.
-    ("scorers", "*"): JudgeSpec,
-    ("scorers", "*", "model", "*"): ModelSpec,
-    ("scorers", "*", "scale"): ScaleSpec,
-    ("scorers", "*", "criteria", "*"): CriterionSpec,
-    ("scorers", "*", "pairwise"): PairwiseSpec,
-    ("scorers", "*", "prompt"): JudgePromptSpec,
-    ("gate", "rules", "*"): RuleSpec,
-    ("gate", "notify", "*"): NotifySpec,
-}
-_NOT_FOR_PEOPLE = ("templates", "origin")
-
-
-def accepted_keys(address: Address) -> list[str]:
-    """The keys that may stand at an address, without those evalkit fills in itself."""
-    for pattern, section in _INSIDE.items():
-        if len(pattern) == len(address) and all(
-            want in ("*", part) for want, part in zip(pattern, address, strict=True)
-        ):
-            extra = ["extends"] if section is Suite else []
-            return [*(name for name in section.model_fields if name not in _NOT_FOR_PEOPLE), *extra]
-    field = Suite.model_fields.get(str(address[0])) if len(address) == 1 else None
-    kind = field.annotation if field else None
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return list(kind.model_fields)
-    return []

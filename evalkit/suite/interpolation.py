@@ -9,7 +9,9 @@ from typing import Any
 from evalkit.errors import Problem
 from evalkit.suite.source import Address, SourceMap
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_REFERENCE = re.compile(
+    r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\$\{[^}]*\}?)"
+)
 # What a variable is called that holds something no file and no record may hold.
 _SECRET = re.compile(r"(?i)(?:^|_)(?:API_?)?KEY$|TOKEN$|SECRET|PASSWORD|PASSWD|CREDENTIAL")
 # Texts that go to a model or are programs of their own: a "${x}" in them is theirs.
@@ -17,6 +19,9 @@ _TEXTS = frozenset(
     {"system", "user", "content", "tools", "output_schema", "examples", "rubric", "pattern"}
     | {"target", "filter", "api_key_env", "api_key_cmd"}
 )
+
+
+_ODD = "names no variable: write ${NAME} or ${NAME:-default}, or $${ for the signs themselves"
 
 
 def interpolate(
@@ -41,6 +46,9 @@ def interpolate(
     def _filled(text: str, address: Address) -> str:
         def value_of(match: re.Match[str]) -> str:
             name = match["name"]
+            if match["odd"]:
+                problems.append(Problem(source.where(address), f"{match['odd']} {_ODD}"))
+                return match.group()
             if name is None:
                 return "${"
             reason = _refusal(name, match["default"], env)

@@ -29,12 +29,7 @@ def _apply(data: dict[str, Any], override: str) -> Address:
         raise UsageError(
             f"--set {override!r} is not path=value", "For example: --set dataset.limit=20"
         )
-    try:
-        # A lone dash is standard input and braces are a template; YAML would take them otherwise.
-        is_text = text.strip() == "-" or text.lstrip().startswith(("{{", "{%"))
-        value = text.strip() if is_text else parse_value(text)
-    except yaml.YAMLError:
-        raise UsageError(f"--set {override!r}: the value is not valid YAML") from None
+    value = _value(text, override)
     if isinstance(value, str) and (parts[-1] in ("path", "file") or parts == ["dataset"]):
         value = anchored(value, Path.cwd())
     _spell_out(data, parts[0])
@@ -44,11 +39,32 @@ def _apply(data: dict[str, Any], override: str) -> Address:
     last = parts[-1]
     if isinstance(at, list):
         at[_index(at, last, override)] = value
+    elif isinstance(at, dict) and value is None and _AS_WRITTEN.isdisjoint(parts):
+        at.pop(last, None)  # as null in a file takes an inherited value away
     elif isinstance(at, dict):
         at[last] = value
     else:
         raise UsageError(f"--set {override!r}: {'.'.join(parts[:-1])} holds a single value")
     return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+# What is sent as it is, null included.
+_AS_WRITTEN = frozenset({"extra_body", "output_schema", "tools", "tool_choice"})
+
+
+def _value(text: str, override: str) -> Any:
+    # A lone dash is standard input and braces are a template; YAML would take them otherwise.
+    if text.strip() == "-" or text.lstrip().startswith(("{{", "{%")):
+        return text.strip()
+    try:
+        return parse_value(text)
+    except (yaml.YAMLError, RecursionError):
+        if "{{" in text and not text.lstrip().startswith(("{", "[", '"', "'")):
+            return text.strip()
+        raise UsageError(
+            f"--set {override!r}: the value is not valid YAML",
+            "Quote a text that has a colon or another sign in it: --set 'path=\"a: b\"'.",
+        ) from None
 
 
 # What a text stands for, in a section and in the entries of one.

@@ -10,10 +10,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, TemplateSyntaxError, meta
-
 from evalkit.errors import DatasetError, Problem
 from evalkit.suite.dataset import draw_rows, read_rows
+from evalkit.suite.includes import Includes, read_text, reason
 from evalkit.suite.rows_schema import ExamplesSpec
 from evalkit.suite.schema import PromptSpec, Suite
 from evalkit.suite.source import SourceMap
@@ -22,17 +21,17 @@ from evalkit.suite.source import SourceMap
 def read_prompts(suite: Suite, source: SourceMap, folder: Path) -> tuple[Suite, list[Problem]]:
     """The suite with prompt files, included files and examples in it.
 
-    ``folder`` is the suite's, which includes may not leave. Prompts whose files or examples cannot
-    be read are left out.
+    ``folder`` is the suite's. Includes may not leave the folder of the file that a prompt is
+    written in. Prompts whose files or examples cannot be read are left out.
     """
-    prompts, problems, templates = dict(suite.prompts), [], dict(suite.templates)
+    prompts, problems, includes = dict(suite.prompts), [], Includes(suite.templates)
     for name, prompt in suite.prompts.items():
         if prompt.file is not None:
             where = source.where(("prompts", name, "file"))
-            text = _read(Path(prompt.file))
+            text = read_text(Path(prompt.file))
             if isinstance(text, OSError | UnicodeDecodeError):
                 near = nearest_file(Path(prompt.file))
-                told = f"cannot read {prompt.file}: {_reason(text)}{near}"
+                told = f"cannot read {prompt.file}: {reason(text)}{near}"
                 problems.append(Problem(where, told))
                 del prompts[name]
                 continue
@@ -48,21 +47,11 @@ def read_prompts(suite: Suite, source: SourceMap, folder: Path) -> tuple[Suite, 
                 continue
         prompts[name] = prompt
         where = source.where(("prompts", name))
-        for text in _texts(prompt):
-            problems += [Problem(where, told) for told in _include(text, folder, templates)]
-    update = {"prompts": prompts, "templates": templates}
+        for key, text in _texts(prompt):
+            home = Path(source.file(("prompts", name, key))).parent
+            problems += [Problem(where, told) for told in includes.add(text, home)]
+    update = {"prompts": prompts, "templates": includes.texts}
     return suite.model_copy(update=update), problems
-
-
-def _read(path: Path) -> str | OSError | UnicodeDecodeError:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        return error
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return str(error.strerror) if isinstance(error, OSError) else "not UTF-8"
 
 
 def nearest_file(path: Path) -> str:
@@ -72,37 +61,13 @@ def nearest_file(path: Path) -> str:
     return f"; did you mean {near[0]}?" if near and near[0] != path.name else ""
 
 
-def _texts(prompt: PromptSpec) -> list[str]:
-    return [
-        text
-        for text in (prompt.system, prompt.user, *(turn.content for turn in prompt.messages))
-        if text is not None
-    ]
-
-
-def _include(text: str, folder: Path, templates: dict[str, str]) -> Iterator[str]:
-    """Read every file that a template text includes, and those they include; say what cannot be.
-
-    Text that does not compile is told of elsewhere, with its line.
-    """
-    try:
-        names = list(meta.find_referenced_templates(Environment().parse(text)))
-    except TemplateSyntaxError:
-        return
-    for name in names:
-        if name is None:
-            yield 'an include names its file in quotes: {% include "intro.md" %}'
-        elif name not in templates:
-            path = (folder / name).resolve()
-            if not path.is_relative_to(folder.resolve()):
-                yield f"includes {name}, which is outside the suite's folder"
-                continue
-            found = _read(path)
-            if isinstance(found, OSError | UnicodeDecodeError):
-                yield f"includes {name}, which cannot be read: {_reason(found)}"
-                continue
-            templates[name] = found
-            yield from _include(found, folder, templates)
+def _texts(prompt: PromptSpec) -> Iterator[tuple[str, str]]:
+    """The texts of a prompt, each with the key it is written under."""
+    if prompt.system is not None:
+        yield "system", prompt.system
+    if prompt.user is not None:
+        yield "file" if prompt.origin else "user", prompt.user
+    yield from (("messages", turn.content) for turn in prompt.messages)
 
 
 def _examples(spec: ExamplesSpec) -> ExamplesSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from evalkit.errors import ConfigError, DatasetError, EvalkitError, Problem
+from evalkit.errors import ConfigError, DatasetError, EvalkitError, Problem, TemplateError
 
 # More rows than these are seldom read through; they mostly have one and the same cause.
 _MOST = 10
@@ -37,7 +37,8 @@ class RowFaults:
         if len(problems) == 1:
             raise type(first)(str(problems[0]), first.hint) from first
         more = " There may be more." if len(problems) >= _MOST else ""
-        raise ConfigError(problems, f"{first.hint or 'Mend the rows.'}{more}")
+        mend = "the template, or the rows" if isinstance(first, TemplateError) else "the rows"
+        raise ConfigError(problems, f"{first.hint or f'Mend {mend}.'}{more}")
 
     def around(self, rows: Iterator[T]) -> Iterator[T]:
         """The rows; where reading cannot go on, that is told with what was noted before."""

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from evalkit.errors import ConfigError, Problem
-from evalkit.suite.yaml_core import SuiteLoader, told_kindly
+from evalkit.suite.yaml_core import SuiteLoader, fault_line, told_kindly
 
 Address = tuple[str | int, ...]
 
@@ -39,9 +39,21 @@ class SourceMap:
             return f"--set {dotted}"
         known = address
         while known and known not in self.lines:
-            known = known[:-1]
+            # A key that is a number is known as it is written.
+            written = (*known[:-1], str(known[-1]))
+            known = written if written in self.lines else known[:-1]
         place = f"{self.files.get(known, self.path)}:{self.lines.get(known, 1)}"
         return f"{place}: {dotted}" if dotted else place
+
+    def file(self, address: Address) -> str:
+        """The file that a value, or the nearest thing around it, is written in."""
+        while address and address not in self.lines:
+            address = address[:-1]
+        return self.files.get(address, self.path)
+
+    def has(self, address: Address) -> bool:
+        """Whether a value is written there, or typed."""
+        return address in self.lines or address in self.typed
 
     def with_typed(self, addresses: frozenset[Address]) -> SourceMap:
         """The map with values that the command line has set."""
@@ -141,8 +153,8 @@ def _walk(
 
 
 def _syntax_problem(error: yaml.YAMLError, shown: str) -> Problem:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return Problem(f"{shown}:{error.problem_mark.line + 1}", told_kindly(error))
+    if isinstance(error, yaml.MarkedYAMLError):
+        return Problem(f"{shown}:{fault_line(error)}", told_kindly(error))
     if isinstance(error, yaml.reader.ReaderError):
         return Problem(shown, f"not a text file: it holds the character U+{error.character:04X}")
     return Problem(shown, f"not valid YAML: {error}")

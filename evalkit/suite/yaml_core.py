@@ -60,9 +60,18 @@ _ADVICE = (
 )
 
 
+def fault_line(error: yaml.MarkedYAMLError) -> int:
+    """The line to look at: of what is never closed, where it begins."""
+    is_open = any(sign in (error.problem or "") for sign in ("end of stream", "<stream end>"))
+    mark = (error.context_mark if is_open else None) or error.problem_mark
+    return mark.line + 1 if mark else 1
+
+
 def told_kindly(error: yaml.MarkedYAMLError) -> str:
     """What is wrong with the syntax, and what to do about it where that is known."""
     problem = error.problem or ""
+    if error.context == "while scanning a quoted scalar" and "end of stream" in problem:
+        return "not valid YAML: a quote opens here and is never closed"
     told = f"not valid YAML: {', '.join(part for part in (error.context, problem) if part)}"
     snippet = error.problem_mark.get_snippet() if error.problem_mark else ""
     if "${" in (snippet or ""):

@@ -10,7 +10,7 @@ import yaml
 from evalkit.errors import DatasetError
 from evalkit.suite.opening import Source
 from evalkit.suite.row import Row, place
-from evalkit.suite.yaml_core import SuiteLoader, told_kindly
+from evalkit.suite.yaml_core import SuiteLoader, fault_line, told_kindly
 
 
 def read_yaml(source: Source) -> Iterator[Row]:
@@ -20,8 +20,8 @@ def read_yaml(source: Source) -> Iterator[Row]:
         try:
             yield from _yaml_items(loader, source)
         except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise DatasetError(f"{source.shown}:{line}: {told_kindly(error)}") from error
+            told = f"{source.shown}:{fault_line(error)}: {told_kindly(error)}"
+            raise DatasetError(told) from error
         except yaml.YAMLError as error:
             raise DatasetError(f"{source.shown}: not valid YAML: {error}") from error
         except RecursionError as error:

@@ -40,7 +40,7 @@ SUITES = [
     (
         "dataset",
         "dataset: {pth: rows.jsonl}",
-        "dataset.path: is missing\nsuite.yaml:1: dataset.pth: unknown key; did you mean 'path'?",
+        "dataset.pth: unknown key; did you mean 'path'?",
     ),
     ("dataset", "dataset: {target: answer}", "dataset.path: is missing"),
     (
@@ -48,7 +48,11 @@ SUITES = [
         "dataset: [rows.jsonl]",
         "dataset: expected a path or a mapping of names to values, found a list",
     ),
-    ("dataset", "dataset: {path: rows.csv, target: answer}", "FOLDER/rows.csv: no such file"),
+    (
+        "dataset",
+        "dataset: {path: rows.csv, target: answer}",
+        "dataset.path: FOLDER/rows.csv: no such file",
+    ),
     (
         "dataset",
         "dataset: {path: rows.jsonl, limit: -1, target: answer}",
@@ -157,6 +161,56 @@ SUITES = [
         "models",
         "models: [{model: claude-haiku-4-5, price: {cache_read: cheap}}]",
         "models.0.price.cache_read: expected a number or a multiple of input such as 0.1x, found 'cheap'",
+    ),
+    (
+        "prompts",
+        'prompts: ["{{ question }}"]',
+        "prompts: expected a mapping of names to values, found a list; give each prompt a name",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: ' '}",
+        "prompts.plain: is empty, and the API refuses empty messages",
+    ),
+    (
+        "prompts",
+        "prompts: {plain: {messages: [{role: system, content: x}]}}",
+        "prompts.plain.messages.0.role: expected user or assistant, found 'system'; a system text stands beside the messages, as system: …",
+    ),
+    (
+        "temperature",
+        "temperature: 0",
+        "temperature: unknown key; did you mean models.*.temperature or overrides.*.temperature?",
+    ),
+    ("limit", "limit: 20", "limit: unknown key; did you mean dataset.limit?"),
+    ("providers", "providers: [x]", "providers: unknown key; did you mean 'models'?"),
+    ("max_tokens", "max_tokens: 500", "max_tokens: unknown key; did you mean 'answer_tokens'?"),
+    ("12", "12: a", "12: 12 is no key; accepted: "),
+    (
+        "retries",
+        "retries: 5",
+        "retries: expected a mapping of names to values, found 5; its keys are attempts, within_s",
+    ),
+    (
+        "limits",
+        "limits: {concurrency: 0}",
+        "limits.concurrency: must be at least 1, found 0",
+    ),
+    (
+        "models",
+        "models: [{model: claude-haiku-4-5, price: {cache_read: -1}}]",
+        "models.0.price.cache_read: must be at least 0, found -1",
+    ),
+    (
+        "description",
+        "description: ${5} and ${HOME-x}",
+        "description: ${5} names no variable: write ${NAME} or ${NAME:-default}, or $${ for the signs themselves\n"
+        "suite.yaml:6: description: ${HOME-x} names no variable: write ${NAME} or ${NAME:-default}, or $${ for the signs themselves",
+    ),
+    (
+        "prompts",
+        'prompts: {plain: "{{ question }}',
+        "not valid YAML: a quote opens here and is never closed",
     ),
     ("prompts", "prompts: {}", "prompts: expected at least one entry, found an empty mapping"),
     (
@@ -476,7 +530,12 @@ DATASETS = [
     ),
     ("d.csv", b"id,id,answer\n", "", "FOLDER/d.csv:1: the column 'id' is there twice"),
     ("d.csv", b"", "", "FOLDER/d.csv:1: no header line"),
-    ("d.csv", b"id,answer\n", "", "FOLDER/d.csv: the dataset has no rows"),
+    (
+        "d.csv",
+        b"id,answer\n",
+        "",
+        "suite.yaml:1: dataset.path: FOLDER/d.csv: the dataset has no rows",
+    ),
     (
         "d.csv",
         b'id,answer\n1,"open\n',
@@ -542,19 +601,19 @@ DATASETS = [
         "d.yaml",
         b"- {id: 1, answer: 2}\n- [1\n",
         "",
-        "FOLDER/d.yaml:3: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'; close the brackets, or quote a value with ? : , [ or ] in it",
+        "FOLDER/d.yaml:2: not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'; close the brackets, or quote a value with ? : , [ or ] in it",
     ),
     (
         "d.parquet",
         b"PAR1",
         "",
-        "FOLDER/d.parquet: not a Parquet file: Parquet file size is 4 bytes, smaller than the minimum file footer (8 bytes)",
+        "suite.yaml:1: dataset.path: FOLDER/d.parquet: not a Parquet file: Parquet file size is 4 bytes, smaller than the minimum file footer (8 bytes)",
     ),
     (
         "d.jsonl.gz",
         b"\x1f\x8b\x08\x00",
         "",
-        "FOLDER/d.jsonl.gz: the packed data is damaged: Compressed file ended before the end-of-stream marker was reached",
+        "suite.yaml:1: dataset.path: FOLDER/d.jsonl.gz: the packed data is damaged: Compressed file ended before the end-of-stream marker was reached",
     ),
     (
         "d.csv",
@@ -563,7 +622,12 @@ DATASETS = [
         "FOLDER/d.csv:1: the header is a single column, 'id;answer'",
     ),
     ("d.csv", b"id,answer,,\n1,2,,\n", "", "FOLDER/d.csv:1: 2 columns have no name"),
-    ("d.csv", b"PK\x03\x04..", "", "FOLDER/d.csv: this is a spreadsheet or a zip archive"),
+    (
+        "d.csv",
+        b"PK\x03\x04..",
+        "",
+        "suite.yaml:1: dataset.path: FOLDER/d.csv: this is a spreadsheet or a zip archive",
+    ),
     (
         "d.jsonl",
         b'{"id": 1, "answer": ' + b"[" * 5000 + b"]" * 5000 + b"}\n",
@@ -592,9 +656,14 @@ DATASETS = [
         "d.csv",
         "id,answer\n1,2\n".encode("utf-16")[:-1],
         "encoding: utf-16",
-        "FOLDER/d.csv: is not utf-16",
+        "suite.yaml:1: dataset.path: FOLDER/d.csv: is not utf-16",
     ),
-    ("d.xlsx", b"PK", "", "FOLDER/d.xlsx: unknown dataset format '.xlsx'"),
+    (
+        "d.xlsx",
+        b"PK",
+        "",
+        "suite.yaml:1: dataset.path: FOLDER/d.xlsx: unknown dataset format '.xlsx'",
+    ),
     (
         "d.jsonl",
         b'{"id": 1, "answer": 2}\n{"id": 2\n{"id": 3, "answer": 4}\n[5]\n{"id": 3, "answer": 1}\n'
@@ -650,5 +719,10 @@ DATASETS = [
         "",
         "FOLDER/d.jsonl:1: a row is an object of columns, found a list",
     ),
-    ("d.jsonl.gz", gzip.compress(gzip.compress(b"{}")), "", "FOLDER/d.jsonl.gz: is packed twice"),
+    (
+        "d.jsonl.gz",
+        gzip.compress(gzip.compress(b"{}")),
+        "",
+        "suite.yaml:1: dataset.path: FOLDER/d.jsonl.gz: is packed twice",
+    ),
 ]

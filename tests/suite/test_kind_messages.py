@@ -177,3 +177,20 @@ def test_a_column_with_an_odd_name_is_told_how_to_write(tmp_path, written):
         preview_suite(load_suite(tmp_path / "suite.yaml", env={}), {})
     (told,) = caught.value.message.splitlines()
     assert told.endswith(f"the column '{column}' is written {{{{ row['{column}'] }}}}")
+
+
+def test_a_suite_that_lacks_its_dataset_is_looked_at_all_the_same(tmp_path):
+    lines = {**SOUND, "dataset": "datset: rows.jsonl", "scorers": "scorers: [nubmer]"}
+    assert told(tmp_path, lines).splitlines() == [
+        "suite.yaml:1: datset: unknown key; did you mean 'dataset'?",
+        "suite.yaml:5: scorers.0: no scorer is called 'nubmer'; did you mean 'number'?",
+    ]
+
+
+def test_an_impossible_length_is_told_where_it_is_written(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(ROWS)
+    lines = {key: line for key, line in SOUND.items() if key != "thinking"}
+    assert told(tmp_path, {**lines, "answer_tokens": "answer_tokens: 100k"}) == (
+        "suite.yaml:5: answer_tokens: claude-haiku-4-5 writes at most 64000 tokens, less than "
+        "answer_tokens 102400: lower it"
+    )

@@ -122,6 +122,23 @@ def test_a_dash_on_the_command_line_is_standard_input(tmp_path):
     assert load_suite(path, ["dataset.path=-"]).suite.dataset.path == "-"
 
 
+def test_null_on_the_command_line_takes_a_value_away(tmp_path):
+    path = write(tmp_path / "s.yaml", BASE + "scorers: [number]\n")
+    overrides = ["scorers=null", "dataset.limit=", "models.0.extra_body={a: null}"]
+    suite = load_suite(path, overrides, env={}).suite
+    assert (suite.scorers, suite.dataset.limit) == ((), None)
+    assert suite.models[0].extra_body == {"a": None}
+
+
+def test_a_prompt_on_the_command_line_needs_no_quotes(tmp_path):
+    path = write(tmp_path / "s.yaml", BASE)
+    suite = load_suite(path, ["prompts.plain=Question: {{ question }} # 1"], env={}).suite
+    assert suite.prompts["plain"].user == "Question: {{ question }} # 1"
+    with pytest.raises(UsageError) as caught:
+        load_suite(path, ["description=a: b: c"], env={})
+    assert "Quote a text" in str(caught.value.hint)
+
+
 def test_what_begins_with_x_holds_anchors(tmp_path):
     (tmp_path / "suite.yaml").write_text(
         "x-turn: &turn '{{ q }}'\ndataset: d.csv\nprompts: {a: *turn}\nmodels: m\n"

@@ -86,7 +86,7 @@ scorer: [number]
         in told
     )
     assert "suite.yaml:2: dataset.pth: unknown key; did you mean 'path'?" in told
-    assert "suite.yaml:2: dataset.path: is missing" in told
+    assert not any("is missing" in line for line in told)  # one fault is told once
     assert "suite.yaml:4: prompts.direct.usr: unknown key; did you mean 'user'?" in told
     assert "suite.yaml:5: prompts.both: a prompt has exactly one of user, messages or file" in told
     assert "suite.yaml:8: models.1: base_url 'gateway' is not an http(s) address" in told

@@ -79,6 +79,40 @@ def test_includes_stay_in_the_suites_folder(tmp_path, template, told):
         suite(folder, template)
 
 
+def test_includes_are_those_beside_the_file_a_prompt_is_written_in(tmp_path, monkeypatch):
+    base, mine = tmp_path / "base", tmp_path / "mine"
+    suite(base_made(base), {"file": "main.md"}, main='{% include "rules.md" %} {{ q }}', rules="A")
+    mine.mkdir()
+    lines = 'extends: ../base/suite.yaml\nprompts:\n  p: {system: "Be brief."}\n'
+    (mine / "suite.yaml").write_text(lines)
+    monkeypatch.chdir(tmp_path)
+    loaded = load_suite((mine / "suite.yaml").relative_to(tmp_path)).suite
+    assert rendered(loaded, q="why") == [("system", "Be brief."), ("user", "A why")]
+    (mine / "rules.md").write_text("B")
+    (mine / "suite.yaml").write_text(lines + "  r: \"{% include 'rules.md' %}\"\n")
+    with pytest.raises(ConfigError, match="r: includes rules.md, and another prompt another file"):
+        load_suite(mine / "suite.yaml")
+
+
+def base_made(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_an_include_may_be_optional_or_one_of_several(tmp_path):
+    template = (
+        "{% include 'none.md' ignore missing %}{% include ['none.md', 'b.md', 'c.md'] %}{{ q }}"
+    )
+    assert rendered(suite(tmp_path, template, b="B", c="C"), q="?") == [("user", "B?")]
+    with pytest.raises(ConfigError) as caught:
+        suite(
+            tmp_path, "{% include ['x.md', 'y.md'] %}{% include '/etc/hostname' ignore missing %}"
+        )
+    told = str(caught.value)
+    assert "x.md, which cannot be read" in told and "y.md, which cannot be read" in told
+    assert "/etc/hostname, which is outside" in told
+
+
 def test_a_row_cannot_name_a_file_or_become_a_template(tmp_path):
     loaded = suite(tmp_path, "{{ q }}")
     text = "{% include '/etc/passwd' %}{{ 7 * 7 }}"
