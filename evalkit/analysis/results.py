@@ -60,7 +60,7 @@ class ScoreSummary:
     and ``variance`` need several samples of a case; ``samples_range`` is the fewest and the most
     that a case has. ``reduction`` is what its samples make where not their mean, as ``pass@4``.
     ``detectable`` is the smallest distance from a fixed value that 80 % of such
-    runs would find.
+    runs would find. ``score_range`` is what 0 and 1 are on the scorer's own scale, if it has one.
     """
 
     scorer: str
@@ -76,6 +76,7 @@ class ScoreSummary:
     detectable: float | None = None
     cost_per_right: Estimate | None = None
     reduction: str | None = None
+    score_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

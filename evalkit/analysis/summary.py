@@ -134,6 +134,7 @@ def _score_summary(
         detectable=detectable_distance(mean),
         cost_per_right=None if cost is None else _cost_per_right(trials, graded, row, confidence),
         reduction=reduction.name if reduction else None,
+        score_range=trials.ranges.get(graded.scorer),
     )
 
 

@@ -102,7 +102,8 @@ class Trials:
     ``traits`` what it was asked with (``temperature: 0``), in words. ``labels`` are human grades by
     variant and case, nan where there is none; they are held against the leading scorer,
     ``labels_of`` against the scorers named. ``reductions`` names the scorers whose
-    samples make something else than their mean.
+    samples make something else than their mean, ``ranges`` what grades of 0 and 1 are on the scale
+    of those that grade on another.
     """
 
     variants: tuple[Variant, ...]
@@ -128,6 +129,7 @@ class Trials:
     labels: FloatArray | None = None
     labels_of: Mapping[str, FloatArray] = field(default_factory=dict)
     reductions: Mapping[str, Reduction] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def is_repeat(self) -> BoolArray:

@@ -27,8 +27,10 @@ from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.twins import bare_id, with_twins_as_clusters
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.scorers.user import range_of
 from evalkit.store.manifest import Manifest
 from evalkit.store.runs import RunFolder
+from evalkit.suite.judge_schema import JUDGE, judge_of
 from evalkit.suite.schema import Suite
 from evalkit.tables import RESPONSES
 from evalkit.types import Request
@@ -159,7 +161,8 @@ def trials_of(runs: Sequence[StoredRun]) -> Trials:
             f"{paths}: {error}",
             "Grade the answers again with `evalkit score`, or restore the run from a copy.",
         ) from error
-    trials = replace(trials, reductions=_reductions(runs[0].suite))
+    suite = runs[0].suite
+    trials = replace(trials, reductions=_reductions(suite), ranges=dict(_ranges(suite)))
     traits = tuple(_traits(run, planned) for run in runs for planned in run.variants)
     if len(runs) == 1:
         return replace(trials, traits=traits)
@@ -217,6 +220,16 @@ def _reductions(suite: Suite) -> dict[str, Reduction]:
     return {
         spec.name: Reduction(spec.reduce, spec.k) for spec in suite.scorers if spec.reduce != "mean"
     }
+
+
+def _ranges(suite: Suite) -> Iterator[tuple[str, tuple[float, float]]]:
+    """The scales of scorers that do not grade from 0 to 1."""
+    for spec in suite.scorers:
+        judge = judge_of(spec) if spec.type == JUDGE else None
+        if judge is not None and judge.pairwise is None and not judge.scale.is_binary:
+            yield spec.name, (judge.scale.low, judge.scale.high)
+        elif judge is None and "score_range" in spec.options:
+            yield spec.name, range_of(spec.options)
 
 
 def _shared_scorers(runs: Sequence[StoredRun]) -> list[str]:

@@ -31,6 +31,7 @@ def caveats(analysis: Analysis, names: Names) -> list[str]:
         *notes[:_MOST],
         *more,
         *_losses(analysis, names),
+        *_scales(analysis, names),
         *_times(analysis, names),
     ]
 
@@ -98,6 +99,30 @@ def _reductions(analysis: Analysis) -> Iterator[str]:
     if found:
         told = fmt.listed([f"{fmt.name(name)} as {how}" for name, how in found.items()])
         yield f"Several samples of a case are scored by {told}."
+
+
+def _scales(analysis: Analysis, names: Names) -> Iterator[str]:
+    """Scores on the scale they were given on, where that is another than 0 to 1."""
+    for scorer in analysis.scorers:
+        found = [(one.variant, one.scores[scorer]) for one in analysis.variants[:_FEW]]
+        scale = found[0][1].score_range if found else None
+        told = [
+            f"{names[variant].short} {words}"
+            for variant, score in found
+            if scale is not None and (words := _on_scale(score.mean, *scale))
+        ]
+        if scale is not None and told:
+            low, high = scale
+            yield f"{fmt.name(scorer)} on its scale from {low:g} to {high:g}: {', '.join(told)}"
+
+
+def _on_scale(mean: Estimate, low: float, high: float) -> str:
+    ends = [
+        None if end is None else f"{low + end * (high - low):.3g}"
+        for end in (mean.value, mean.low, mean.high)
+    ]
+    value, least, most = ends
+    return f"{value} ({least} to {most})" if least and most else value or ""
 
 
 def _times(analysis: Analysis, names: Names) -> Iterator[str]:

@@ -17,7 +17,7 @@ from evalkit.errors import ConfigError, Problem
 from evalkit.scorers.apart import Apart, Origin
 from evalkit.scorers.math import Math
 from evalkit.scorers.scorer import Scorer
-from evalkit.scorers.user import check_place, plugin_names
+from evalkit.scorers.user import check_place, plugin_names, range_of
 from evalkit.suite.judge_schema import JUDGE
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import ScorerSpec, Suite
@@ -98,6 +98,7 @@ def _apart(kind: str, place: str, name: str, options: dict[str, Any]) -> Apart:
     timeout_s = options.pop("timeout_s", _USER_TIMEOUT_S)
     if not _is_number(timeout_s) or timeout_s <= 0:
         raise ValueError(f"timeout_s is a number of seconds, found {timeout_s!r}")
+    range_of(dict(options))
     try:
         written = json.dumps(options, sort_keys=True)
     except TypeError as error:

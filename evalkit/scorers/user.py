@@ -17,24 +17,28 @@ from evalkit.scorers.scorer import Scorer
 from evalkit.types import Case, Response, Score
 
 ENTRY_POINTS = "evalkit.scorers"
+Range = tuple[float, float]
+SHARES: Range = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """Calls ``function(case, response, **options)``.
 
-    It returns a number in [0, 1], a truth value, None (no score), a pair of value and reason, or a
-    Score.
+    It returns a number in the ``score_range``, a truth value, None (no score), a pair of value and
+    reason, or a Score.
     """
 
     name: str
     function: Callable[..., Any]
     options: dict[str, Any] = field(default_factory=dict)
+    score_range: Range = SHARES
     needs_target: bool = False
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
-        return as_score(self.name, self.function(case, response, **self.options))
+        given = self.function(case, response, **self.options)
+        return as_score(self.name, given, self.score_range)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Method:
 
     name: str
     scorer: Any
+    score_range: Range = SHARES
 
     @property
     def needs_target(self) -> bool:
@@ -51,11 +56,27 @@ class Method:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
-        return as_score(self.name, self.scorer.score(case, response))
+        return as_score(self.name, self.scorer.score(case, response), self.score_range)
 
 
-def as_score(name: str, given: Any) -> Score:
-    """What a user's scorer returned, as a Score; null with the reason where it is none."""
+def range_of(options: dict[str, Any]) -> Range:
+    """Take from a scorer's options the ``score_range`` it grades in; ValueError for none."""
+    given = options.pop("score_range", SHARES)
+    ends = given if isinstance(given, list | tuple) and len(given) == 2 else ("", "")
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+        raise ValueError(f"score_range is [lowest, highest], such as [1, 5], found {given!r}")
+    low, high = map(float, ends)
+    if not low < high < float("inf") or low == float("-inf"):
+        raise ValueError(f"score_range goes from a number to a larger one, found {given!r}")
+    return low, high
+
+
+def as_score(name: str, given: Any, score_range: Range = SHARES) -> Score:
+    """What a user's scorer returned, as a Score; null with the reason where it is none.
+
+    Grades of another ``score_range`` than [0, 1] become shares of it; the answer tells them as they
+    were.
+    """
     value, answer, reason = _parts(given)
     if value is None:
         return Score(name, None, reason=reason or "the scorer gave none")
@@ -63,10 +84,13 @@ def as_score(name: str, given: Any) -> Score:
         number = float(value)
     except (TypeError, ValueError):
         number = float("nan")
-    if isinstance(value, str) or not 0 <= number <= 1:
-        shown = repr(given)[:80]
-        return Score(name, None, reason=f"the scorer returned {shown}, not a number in [0, 1]")
-    return Score(name, number, answer, reason)
+    low, high = score_range
+    if isinstance(value, str) or not low <= number <= high:
+        wanted = f"not a number in [{low:g}, {high:g}]"
+        return Score(name, None, reason=f"the scorer returned {repr(given)[:80]}, {wanted}")
+    if score_range != SHARES:
+        answer = answer or f"{number:g}"
+    return Score(name, (number - low) / (high - low), answer, reason)
 
 
 def _parts(given: Any) -> tuple[Any, str | None, str | None]:
@@ -121,7 +145,9 @@ def _is_defined_in(module: Any, value: Any) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
-def _wrapped(found: Any, name: str, options: dict[str, Any]) -> Scorer:
+def _wrapped(found: Any, name: str, given: dict[str, Any]) -> Scorer:
+    options = dict(given)
+    score_range = range_of(options)
     if inspect.isclass(found):
         try:
             scorer = found(**options)
@@ -129,7 +155,7 @@ def _wrapped(found: Any, name: str, options: dict[str, Any]) -> Scorer:
             raise ValueError(f"{found.__name__}: {_told(error)}") from error
         if not callable(getattr(scorer, "score", None)):
             raise ValueError(f"the class {found.__name__} has no method score(case, response)")
-        return Method(name=name, scorer=scorer)
+        return Method(name=name, scorer=scorer, score_range=score_range)
     if not callable(found):
         raise ValueError(f"'{name}' is neither a function nor a class, but {found!r}")
     try:
@@ -138,7 +164,7 @@ def _wrapped(found: Any, name: str, options: dict[str, Any]) -> Scorer:
         raise ValueError(
             f"'{name}' is called with case, response and its options: {error}"
         ) from None
-    return Function(name=name, function=found, options=options)
+    return Function(name=name, function=found, options=options, score_range=score_range)
 
 
 class _Fresh(SourceFileLoader):

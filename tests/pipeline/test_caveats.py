@@ -91,3 +91,14 @@ def test_notes_that_differ_in_a_number_alone_are_one(tmp_path: Path) -> None:
     text = told(replace(report, analysis=replace(report.analysis, comparisons=noisy)))
     assert text.count("cannot be settled") == 1
     assert "it takes about 960 to 8,400; really" in text
+
+
+def test_scores_are_told_on_their_own_scale_too(tmp_path: Path) -> None:
+    judge = {"type": "judge", "name": "number", "model": "claude-haiku-4-5", "rubric": "Right?"}
+    grades = {"off": [0.5] * 30 + [1.0] * 30, "1024": [1.0] * 60}
+    report = report_of(tmp_path, grades, scorers=[judge])
+    scores = [one.scores["number"] for one in report.analysis.variants]
+    assert {one.score_range for one in scores} == {(1, 5)}
+    assert "number on its scale from 1 to 5: off 4 (3." in told(report)
+    assert "think-1024 5 (4." in told(report)
+    assert "on its scale" not in told(report_of(tmp_path / "plain", grades))

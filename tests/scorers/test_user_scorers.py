@@ -77,6 +77,23 @@ def test_functions_and_classes(own):
     assert grade(long, a_case(), a_response("short")).value == 0.0
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "answer"),
+    [("many", 0.25, "2"), ("triple", None, None), ("true", 0.0, "1"), ("pair", None, None)],
+)
+def test_grades_on_a_scale_of_their_own(own, text, value, answer):
+    score = grade(own("odd", score_range=[1, 5]), a_case(), a_response(text))
+    assert (score.value, score.answer) == (value, answer)
+    if text == "pair":
+        assert score.reason == "the scorer returned (0.25, 'a quarter'), not a number in [1, 5]"
+
+
+@pytest.mark.parametrize("scale", ["1-5", [1], [5, 1], [1, "5"], [0, float("inf")], [True, 5]])
+def test_a_range_that_is_none(own, scale):
+    with pytest.raises(ValueError, match="score_range"):
+        own("odd", score_range=scale)
+
+
 def test_thinking_is_there_to_be_read(own):
     assert grade(own("thoughtful"), a_case(), a_response("4", thinking="no, wait")).value == 1.0
     assert grade(own("thoughtful"), a_case(), a_response("wait")).value == 0.0
