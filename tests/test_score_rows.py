@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from evalkit.scorers.structure import find_json
+from evalkit.scorers.json_text import find_json
 from evalkit.tables import SCORES, encode_row, score_row
 from evalkit.types import Score
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,13 +27,14 @@ _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 _BATCH_ROWS = 2_000
 _QUEUED_EACH = 4
+_TELL_EACH_S = 5.0
 _COLUMNS = ["trial_key", "case_id", "variant_key", "sample", "status", *ANSWER_COLUMNS]
 
 
 def score_run(folder: RunFolder, tell: Callable[[str], None] | None = None) -> None:
     """Write ``scores/<scorer>.parquet`` for every scorer of the suite.
 
-    ``tell`` hears which scorer is at work, where that may take long. A failed trial has a null
+    ``tell`` hears how far a scorer is, every few seconds. A failed trial has a null
     score with the failure as its reason. Raises StoreError, and ConfigError for a scorer that is
     no longer to be had.
     """
@@ -92,11 +94,25 @@ def _write(
         return
     digests = {spec.name: scorer_digest(spec) for spec in suite.scorers}
     for scorer in scorers:
-        if tell is not None and hasattr(scorer, "workers"):
-            tell(f"Grading with {scorer.name} ...")
         # One pass a scorer, so that no more than some rows and their cases are ever held.
         rows = _scored(scorer, _rows(folder))
+        if tell is not None:
+            rows = _told(rows, scorer.name, folder.manifest().totals.get("planned"), tell)
         folder.write_scores(scorer.name, rows, digest=digests[scorer.name])
+
+
+def _told(
+    rows: Iterable[dict[str, Any]], name: str, planned: int | None, tell: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """The rows, with a word now and then on how far it is; none where it is quick."""
+    last_s = time.monotonic()
+    of_all = f" of {planned:,}" if planned else ""
+    for count, row in enumerate(rows, 1):
+        yield row
+        now_s = time.monotonic()
+        if now_s - last_s >= _TELL_EACH_S:
+            last_s = now_s
+            tell(f"Grading with {name}: {count:,}{of_all} answers so far")
 
 
 def _rows(folder: RunFolder) -> Iterator[tuple[dict[str, Any], Case]]:

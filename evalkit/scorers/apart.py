@@ -7,6 +7,7 @@ The process is started when first needed and anew after it had to be ended; it e
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import select
@@ -16,8 +17,9 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from evalkit.scorers.scorer import Scorer
 from evalkit.types import Case, Response, Score
 
 _START = (
@@ -42,8 +44,22 @@ class Origin:
     memory_mb: int | None = None
 
 
+class Bounded(Scorer, Protocol):
+    """A scorer that may take long for some answers, and says for which it surely does not."""
+
+    timeout_s: float
+
+    def is_quick(self, case: Case, response: Response) -> bool:
+        """Whether this answer takes no time worth speaking of."""
+        ...
+
+
 class Apart:
-    """A scorer that grades in another process, within ``timeout_s`` seconds an answer."""
+    """A scorer that grades in another process, within ``timeout_s`` seconds an answer.
+
+    What ``here`` is quick with it grades itself. Once ``patience_s`` have been lost to answers that
+    took too long, others are given a tenth of the time: a hopeless scorer ends in time, too.
+    """
 
     def __init__(
         self,
@@ -51,13 +67,16 @@ class Apart:
         timeout_s: float,
         *,
         workers: int = 1,
-        needs_target: bool | None = None,
+        here: Bounded | None = None,
+        patience_s: float = math.inf,
     ) -> None:
         self.origin = origin
         self.timeout_s = timeout_s
         self.workers = workers
         self._children = threading.local()
-        self._needs_target = needs_target
+        self._here = here
+        self._patience_s = patience_s
+        self._needs_target = None if here is None else here.needs_target
 
     @property
     def name(self) -> str:
@@ -73,10 +92,14 @@ class Apart:
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
+        if self._here is not None and self._here.is_quick(case, response):
+            return self._here.score(case, response)
+        within_s = self.timeout_s if self._patience_s > 0 else self.timeout_s / 10
         try:
-            told = self._child().ask((case, response), self.timeout_s)
+            told = self._child().ask((case, response), within_s)
         except TimeoutError:
-            late = f"the scorer took longer than {self.timeout_s:g} s"
+            self._patience_s -= within_s
+            late = f"the scorer took longer than {within_s:g} s"
             return Score(self.name, None, reason=late)
         except (EOFError, BrokenPipeError) as error:
             return Score(self.name, None, reason=f"the scorer's process ended: {error}")

@@ -57,7 +57,8 @@ def _found(origin: Origin) -> Scorer:
         return scorer_from_plugin(origin.place, origin.name, options)
     module, _, kind = origin.place.partition(":")
     own = getattr(importlib.import_module(module), kind)(name=origin.name, **options)
-    own.prepare()
+    if hasattr(own, "prepare"):
+        own.prepare()
     scorer: Scorer = own
     return scorer
 

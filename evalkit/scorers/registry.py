@@ -15,7 +15,6 @@ from typing import Any
 
 from evalkit.errors import ConfigError, Problem
 from evalkit.scorers.apart import Apart, Origin
-from evalkit.scorers.math import Math
 from evalkit.scorers.scorer import Scorer
 from evalkit.scorers.user import check_place, plugin_names, range_of
 from evalkit.suite.judge_schema import JUDGE
@@ -35,7 +34,7 @@ _SCORERS = {
     "regex": ("pattern", "Regex"),
     "multiple_choice": ("choice", "MultipleChoice"),
     "yes_no": ("choice", "YesNo"),
-    "json": ("structure", "Json"),
+    "json": ("json_schema", "Json"),
     "json_equal": ("structure", "JsonEqual"),
     "fields": ("structure", "Fields"),
     "yaml": ("structure", "Yaml"),
@@ -55,6 +54,8 @@ _WITHOUT_ANSWERS = (
     *("yaml", "code", "refusal", "judge"),
 )
 _USER_TIMEOUT_S = 60.0
+_MEMORY_MB = 4096
+_PATIENCE_S = 60.0
 
 
 def scorer_names() -> list[str]:
@@ -83,14 +84,12 @@ def build_scorer(spec: ScorerSpec) -> Scorer:
     try:
         kind = scorer_kind(spec.type)
         checked = _checked(spec, kind)
-        if spec.type == "math":
-            return _math(kind(name=spec.name, **checked), checked)
         scorer: Scorer = kind(name=spec.name, **checked)
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the scorer '{spec.type}' needs the package {error.name}: pip install {error.name}"
         ) from error
-    return scorer
+    return _bounded(spec.type, scorer, checked) if hasattr(scorer, "is_quick") else scorer
 
 
 def _apart(kind: str, place: str, name: str, options: dict[str, Any]) -> Apart:
@@ -116,15 +115,21 @@ def _loaded(origin: Origin, timeout_s: float, changed: int) -> Apart:
     return scorer
 
 
-def _math(scorer: Math, options: dict[str, Any]) -> Apart:
-    if importlib.util.find_spec("math_verify") is None:
+def _bounded(kind: str, scorer: Any, options: dict[str, Any]) -> Apart:
+    """One of evalkit's own scorers, in processes of its own for what may take long."""
+    if scorer.timeout_s <= 0:
+        raise ValueError(f"timeout_s is more than 0, found {scorer.timeout_s:g}")
+    if kind == "math" and importlib.util.find_spec("math_verify") is None:
         raise ValueError(
             "the scorer 'math' needs the package math-verify: pip install 'evalkit[math]'"
         )
-    place = "evalkit.scorers.math:Math"
-    origin = Origin("own", place, scorer.name, json.dumps(options), memory_mb=4096)
-    workers = max(1, min(8, os.cpu_count() or 1))
-    return Apart(origin, scorer.timeout_s, workers=workers, needs_target=True)
+    module, name = _SCORERS[kind]
+    place = f"evalkit.scorers.{module}:{name}"
+    origin = Origin("own", place, scorer.name, json.dumps(options), _MEMORY_MB)
+    if kind == "math":  # always apart
+        workers = max(1, min(8, os.cpu_count() or 1))
+        return Apart(origin, scorer.timeout_s, workers=workers, here=scorer)
+    return Apart(origin, scorer.timeout_s, here=scorer, patience_s=_PATIENCE_S)
 
 
 def build_scorers(suite: Suite) -> list[Scorer]:

@@ -1,116 +1,20 @@
-"""Scorers of answers with a structure: JSON, YAML, XML tags, tool calls."""
+"""Scorers of answers with a structure: fields of JSON, YAML, XML tags, tool calls."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit.scorers.json_text import FENCE, MISSING, find_json, leaves, same, same_leaf, shown
 from evalkit.types import Case, Response, Score
 
-_FENCE = re.compile(r"```[ \t]*+(?:[\w.+-]++)?[ \t]*+\n(.*?)```", re.DOTALL)
-_MOST_STARTS = 1_000
-_MISSING = object()
-
-
-def find_json(text: str) -> Any:
-    """The JSON value of an answer: the whole, else the last fenced block, else the last object.
-
-    Raises ValueError if there is none. ``NaN`` and infinities are no JSON.
-    """
-    fenced = [block for block in reversed(_FENCE.findall(text)) if block.strip()]
-    for candidate in (text, *fenced):
-        try:
-            return _loads(candidate)
-        except ValueError:
-            continue
-    return _embedded(text)
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse)
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _embedded(text: str) -> Any:
-    """The last object or list that stands in prose."""
-    decoder = json.JSONDecoder(parse_constant=_refuse)
-    found, place = _MISSING, 0
-    starts = 0
-    while (start := re.compile(r"[{\[]").search(text, place)) is not None:
-        starts += 1
-        if starts > _MOST_STARTS:
-            break
-        try:
-            found, place = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
-            place = start.end()
-    if found is _MISSING:
-        raise ValueError("no JSON in the answer")
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Json:
-    """Right when the answer holds valid JSON, in a fenced block or not.
-
-    ``strict`` asks for JSON and nothing else; ``schema`` (a JSON Schema) for what it looks like.
-    """
-
-    name: str = "json"
-    schema: dict[str, Any] | None = None
-    strict: bool = False
-    needs_target: bool = False
-
-    def __post_init__(self) -> None:
-        if self.schema is not None:
-            import jsonschema
-
-            try:
-                jsonschema.validators.validator_for(self.schema).check_schema(self.schema)
-            except jsonschema.SchemaError as error:
-                raise ValueError(f"the schema is wrong: {error.message}") from error
-
-    def score(self, case: Case, response: Response) -> Score:
-        """See Scorer."""
-        try:
-            value = _loads(response.text) if self.strict else find_json(response.text)
-        except (ValueError, RecursionError) as error:
-            return Score(self.name, 0.0, reason=str(error))
-        answer = json.dumps(value, ensure_ascii=False)
-        if self.schema is None:
-            return Score(self.name, 1.0, answer=answer)
-        import jsonschema
-
-        validator = jsonschema.validators.validator_for(self.schema)(self.schema)
-        fault = next(iter(validator.iter_errors(value)), None)
-        reason = None if fault is None else f"{fault.json_path}: {fault.message}"[:300]
-        return Score(self.name, float(fault is None), answer=answer, reason=reason)
-
-
-def leaves(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
-    """Each leaf of a JSON value with its path; an empty list or object is a leaf."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}")
-    elif isinstance(value, list) and value:
-        for place, item in enumerate(value):
-            yield from leaves(item, f"{path}[{place}]")
-    else:
-        yield path, value
-
-
-def _same(one: Any, other: Any) -> bool:
-    """JSON equality: true is not 1, and 1 is 1.0."""
-    if isinstance(one, bool) != isinstance(other, bool):
-        return False
-    return bool(one == other)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_MOST_DEPTH = 200
+_QUICK_SIGNS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +47,12 @@ class JsonEqual:
         wrong = [
             path
             for path in paths
-            if not _same(target.get(path, _MISSING), found.get(path, _MISSING))
+            if not same_leaf(target.get(path, MISSING), found.get(path, MISSING))
         ]
         share = 1 - len(wrong) / len(paths)
-        reason = f"differs at {', '.join(wrong[:5])}" if wrong else None
+        reason = (
+            f"differs at {', '.join(map(shown, sorted(wrong, key=str)[:5]))}" if wrong else None
+        )
         return Score(
             self.name,
             share if self.partial else float(not wrong),
@@ -160,12 +66,19 @@ class Fields:
     """The share of named fields of the answer's JSON that equal the case's columns.
 
     ``fields`` maps a field of the answer (``a.b`` goes deeper) to a column of the dataset.
-    Compared as text, apart from case and surrounding white space.
+    Compared as numbers where both are, else as text, apart from case and surrounding white space.
     """
 
     name: str = "fields"
     fields: dict[str, Any]
     needs_target: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise ValueError("fields names at least one field and its column")
+        for field, column in self.fields.items():
+            if not isinstance(column, str):
+                raise ValueError(f"the field '{field}' needs the name of a column, not {column!r}")
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
@@ -175,23 +88,37 @@ class Fields:
             return Score(self.name, 0.0, reason=str(error))
         wrong = []
         for field, column in self.fields.items():
-            found = _at(value, field)
-            if found is _MISSING or _text(found) != _text(case.inputs[column]):
+            if column not in case.inputs:
+                return Score(self.name, None, reason=f"the row has no column '{column}'")
+            if not _alike(_at(value, field), case.inputs[column]):
                 wrong.append(field)
         reason = f"differs at {', '.join(wrong)}" if wrong else None
-        share = 1 - len(wrong) / len(self.fields) if self.fields else 1.0
+        share = 1 - len(wrong) / len(self.fields)
         return Score(self.name, share, answer=json.dumps(value, ensure_ascii=False), reason=reason)
 
 
 def _at(value: Any, path: str) -> Any:
     for step in path.split("."):
         if isinstance(value, Mapping):
-            value = value.get(step, _MISSING)
+            value = value.get(step, MISSING)
         elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
-            return _MISSING
+            return MISSING
     return value
+
+
+def _alike(found: Any, wanted: Any) -> bool:
+    if found is MISSING:
+        return False
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return _text(found) == _text(wanted)
+    if isinstance(found, int | float) or isinstance(wanted, int | float):
+        try:
+            return float(found) == float(wanted)
+        except (TypeError, ValueError, OverflowError):
+            return False
+    return _text(found) == _text(wanted)
 
 
 def _text(value: Any) -> str:
@@ -201,22 +128,54 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yaml:
-    """Right when the answer, or its last fenced block, is a YAML mapping or list."""
+    """Right when the answer, or its last fenced block of YAML, is YAML: mappings or lists.
+
+    Reading takes at most ``timeout_s`` seconds; then the score is null.
+    """
 
     name: str = "yaml"
+    timeout_s: float = 10.0
     needs_target: bool = False
+
+    def is_quick(self, _: Case, response: Response) -> bool:
+        """Merge keys can multiply a few lines beyond any memory."""
+        return len(response.text) <= _QUICK_SIGNS and "<<" not in response.text
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
         import yaml
 
-        fenced = _FENCE.findall(response.text)
         try:
-            value = yaml.safe_load(fenced[-1] if fenced else response.text)
+            documents = _documents(_yaml_in(response.text))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             return Score(self.name, 0.0, reason=f"no YAML: {str(error).splitlines()[0]}")
-        is_right = isinstance(value, dict | list)
+        is_right = bool(documents) and all(isinstance(one, dict | list) for one in documents)
         return Score(self.name, float(is_right), reason=None if is_right else "plain text")
+
+
+def _yaml_in(text: str) -> str:
+    """The last block that says it is YAML, else the last that says nothing, else the last."""
+    blocks = [(language.lower(), block) for language, block in FENCE.findall(text)]
+    for wanted in (("yaml", "yml"), ("",)):
+        named = [block for language, block in blocks if language in wanted]
+        if named:
+            return str(named[-1])
+    return str(blocks[-1][1]) if blocks else text
+
+
+def _documents(text: str) -> list[Any]:
+    """What a stream of YAML holds; raises ValueError or YAMLError."""
+    import yaml
+
+    # The fast loader crashes on what is nested a hundred thousand deep.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            raise ValueError(f"nested more than {_MOST_DEPTH} deep")
+    return [one for one in yaml.load_all(text, Loader=loader) if one is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,18 +195,21 @@ class XmlTag:
         content = _last_content(self.tag, response.text)
         if content is None:
             return Score(self.name, 0.0, reason=f"no <{self.tag}>…</{self.tag}>")
-        answer = html.unescape(content).strip()
+        answer = html.unescape(_CDATA.sub(r"\1", content)).strip()
         is_right = not self.compare or case.target is None or _text(answer) == _text(case.target)
         reason = None if is_right else f"expected {case.target!r}"
         return Score(self.name, float(is_right), answer=answer, reason=reason)
 
 
 def _last_content(tag: str, text: str) -> str | None:
-    """What stands between the last pair of tags, capitals or not; one pass over the text."""
+    """What stands between the last pair of tags, capitals or not; one pass over the text.
+
+    A tag that is only spoken of ("in <answer> tags") opens nothing, as another opens after it.
+    """
     name = re.escape(tag)
     content, start = None, None
     for found in re.finditer(rf"<(/?){name}(?:\s[^<>]*)?>", text, re.IGNORECASE):
-        if not found[1] and start is None:
+        if not found[1]:
             start = found.end()
         elif found[1] and start is not None:
             content, start = text[start : found.start()], None
@@ -279,8 +241,7 @@ class ToolCall:
             return Score(self.name, None, reason="the case has no target")
         else:
             try:
-                wanted = json.loads(case.target)
-                tool, arguments = wanted["name"], wanted.get("input", wanted.get("arguments"))
+                tool, arguments = _wanted_call(case.target)
             except (ValueError, KeyError, TypeError, AttributeError):
                 stray = f'the target is no {{"name": …, "input": …}}: {case.target[:80]}'
                 return Score(self.name, None, reason=stray)
@@ -293,12 +254,22 @@ class ToolCall:
         return Score(self.name, value, answer=answer, reason=reason)
 
 
+def _wanted_call(target: str) -> tuple[str, dict[str, Any] | None]:
+    """The tool and its arguments, which may be JSON in a text, as some interfaces have them."""
+    wanted = json.loads(target)
+    arguments = wanted.get("input", wanted.get("arguments"))
+    if isinstance(arguments, str):
+        arguments = json.loads(arguments)
+    return str(wanted["name"]), None if arguments is None else {**arguments}
+
+
 def _call_value(call: Mapping[str, Any], tool: str, arguments: Mapping[str, Any] | None) -> float:
     if call.get("name") != tool:
         return 0.0
     if arguments is None:
         return 1.0
-    given = dict(call.get("input") or {})
+    given = call.get("input")
+    given = given if isinstance(given, Mapping) else {}
     names = {*arguments, *given}
-    right = [n for n in names if _same(arguments.get(n, _MISSING), given.get(n, _MISSING))]
+    right = [n for n in names if same(arguments.get(n, MISSING), given.get(n, MISSING))]
     return 0.5 + 0.5 * len(right) / len(names) if names else 1.0

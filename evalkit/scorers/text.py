@@ -157,17 +157,25 @@ class Similarity(Normalised):
 
     ``method`` is ``ratio`` (order of signs), ``partial`` (the target somewhere in the answer),
     ``words`` (order of words does not matter) or ``word_set`` (nor does how often). With
-    ``threshold`` the score is 1 from there on, else 0.
+    ``threshold`` the score is 1 from there on, else 0. Long texts may take long: after
+    ``timeout_s`` seconds the score is null.
     """
 
     name: str = "similarity"
     method: str = "ratio"
     threshold: float | None = None
+    timeout_s: float = 10.0
     needs_target: bool = True
 
     def __post_init__(self) -> None:
         if self.method not in _METHODS:
             raise ValueError(f"method is one of {', '.join(_METHODS)}, found {self.method!r}")
+
+    def is_quick(self, case: Case, response: Response) -> bool:
+        """Time grows with the product of the lengths, for ``partial`` with the third power."""
+        shorter, longer = sorted((len(case.target or ""), len(response.text)))
+        steps = shorter * longer * (shorter if self.method == "partial" else 1)
+        return steps <= _QUICK_STEPS
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
@@ -182,6 +190,7 @@ class Similarity(Normalised):
         return Score(self.name, value, answer=response.text.strip(), reason=reason)
 
 
+_QUICK_STEPS = 10**9
 _METHODS = {
     "ratio": "ratio",
     "partial": "partial_ratio",

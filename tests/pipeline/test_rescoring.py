@@ -113,7 +113,8 @@ def test_killed_while_it_grades(tmp_path):
     assert rescore_run(run) == ["number", "slow"]
 
 
-def test_code_is_run_side_by_side_and_grades_stay_in_order(tmp_path):
+def test_code_is_run_side_by_side_and_grades_stay_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("evalkit.pipeline.score._TELL_EACH_S", 0.0)
     text = "def f(x):\n    return x + 1"
     run = a_run(tmp_path, "r1", {"off": [1.0] * 5 + [None]}, rows={"text": text})
     rows = [
@@ -124,7 +125,9 @@ def test_code_is_run_side_by_side_and_grades_stay_in_order(tmp_path):
     heard = []
     suite = Suite.model_validate(a_suite(scorers=["code"], allow_code=True))
     assert rescore_run(run, suite, tell=heard.append) == ["code"]
-    assert "Grading with code ..." in heard
+    assert [line for line in heard if line.startswith("Grading")] == [
+        f"Grading with code: {count} answers so far" for count in range(1, 7)
+    ]
     grades = run.scores("code").to_pylist()
     assert [row["case_id"] for row in grades] == [case.id for case in rows]
     assert [row["value"] for row in grades] == [1.0, 0.0, 1.0, 0.0, 1.0, None]
