@@ -14,6 +14,7 @@ from evalkit.analysis.wording import as_percent, counted
 from evalkit.stats.alpha import interval_alpha, interval_alpha_limits
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate
+from evalkit.stats.paired import difference_estimate
 
 COLUMNS = (
     "trial_key",
@@ -99,17 +100,18 @@ def _units(trials: FloatArray, questions: FloatArray) -> IntArray:
 
 
 def _agreement(table: _Table, seed: int, confidence: float) -> RaterAgreement | None:
-    ratings = table.ratings[:, (~np.isnan(table.ratings)).sum(axis=0) >= 2]
+    is_rated = (~np.isnan(table.ratings)).sum(axis=0) >= 2
+    ratings, clusters = table.ratings[:, is_rated], _clusters(table.cases[is_rated])
     if not ratings.shape[1]:
         return None
     spread = np.nanmax(ratings, axis=0) - np.nanmin(ratings, axis=0)
     return RaterAgreement(
         n_raters=len(table.raters),
         n_answers=ratings.shape[1],
-        same=mean_estimate((spread == 0).astype(np.float64), confidence=confidence),
+        same=mean_estimate((spread == 0).astype(np.float64), clusters, confidence),
         alpha=interval_alpha(ratings),
         alpha_interval=(
-            interval_alpha_limits(ratings, seed=seed, confidence=confidence)
+            interval_alpha_limits(ratings, seed=seed, clusters=clusters, confidence=confidence)
             if ratings.shape[1] >= MIN_UNITS
             else None
         ),
@@ -121,40 +123,20 @@ def _position(table: _Table, confidence: float) -> PositionBias | None:
     both = ~np.isnan(table.first) & ~np.isnan(table.second)
     if not both.any():
         return None
-    clusters = np.broadcast_to(table.cases, both.shape)[both]
+    clusters = _clusters(np.broadcast_to(table.cases, both.shape)[both])
     first, second = table.first[both], table.second[both]
-    gain = mean_estimate((first - second + 1) / 2, _coded(clusters), confidence)
     return PositionBias(
         n_pairs=int(both.sum()),
-        bias=_stretched(gain),
-        same=mean_estimate((first == second).astype(np.float64), _coded(clusters), confidence),
+        bias=difference_estimate(first - second, clusters, confidence),
+        same=mean_estimate((first == second).astype(np.float64), clusters, confidence),
         ties=float(((first == 0.5).mean() + (second == 0.5).mean()) / 2),
     )
 
 
-def _coded(names: FloatArray) -> IntArray:
-    return np.unique(names.astype(str), return_inverse=True)[1]
-
-
-def _stretched(share: Estimate) -> Estimate:
-    """An estimate in [0, 1] as one in [-1, 1]."""
-
-    def wide(value: float | None) -> float | None:
-        return None if value is None else 2 * value - 1
-
-    return Estimate(
-        value=wide(share.value),
-        low=wide(share.low),
-        high=wide(share.high),
-        se=None if share.se is None else 2 * share.se,
-        n=share.n,
-        units=share.units,
-        n_eff=share.n_eff,
-        confidence=share.confidence,
-        method=share.method,
-        note=share.note,
-        df=share.df,
-    )
+def _clusters(cases: FloatArray) -> IntArray | None:
+    """Which of these are about one case; None where no two are."""
+    codes = np.unique(cases.astype(str), return_inverse=True)[1]
+    return None if len(codes) == codes.max(initial=-1) + 1 else codes
 
 
 def judge_warnings(judges: tuple[JudgeQuality, ...]) -> Iterator[str]:

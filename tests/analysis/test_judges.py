@@ -103,6 +103,39 @@ def test_a_judge_without_the_preference_is_not_accused() -> None:
     assert not list(judge_warnings((fair,)))
 
 
+def test_a_judge_that_never_heeds_the_place_is_known_to_within_a_few_points() -> None:
+    rng = np.random.default_rng(8)
+    rows = [
+        verdict(answer, float(value), shown=shown)
+        for answer, value in enumerate(rng.integers(0, 2, 120))
+        for shown in ("first", "second")
+    ]
+    position = quality(rows).position
+    assert position is not None
+    # No pair of 120 differs: Tango's limits are z^2 / (n + z^2) on either side.
+    assert position.bias.high == pytest.approx(1.96**2 / (120 + 1.96**2), abs=1e-4)
+    assert position.bias.low == pytest.approx(-(1.96**2) / (120 + 1.96**2), abs=1e-4)
+
+
+def test_answers_to_one_case_are_no_independent_evidence() -> None:
+    rng = np.random.default_rng(6)
+    rows, crowd = [], []
+    for case in range(30):
+        for vote, value in enumerate(rng.integers(0, 2, 2)):
+            rows.append(verdict(case, float(value), vote=vote))
+            for answer in range(case * 4, case * 4 + 4):
+                crowd.append({**verdict(answer, float(value), vote=vote), "case_id": f"c{case}"})
+    alone, together = quality(rows).agreement, quality(crowd).agreement
+    assert alone is not None
+    assert together is not None
+    assert together.n_answers == 4 * alone.n_answers
+    for one in (alone, together):
+        assert one.alpha_interval is not None
+    width, wide = (one.alpha_interval[1] - one.alpha_interval[0] for one in (alone, together))
+    assert wide == pytest.approx(width, rel=0.1)
+    assert together.same.units == 30
+
+
 def test_ratings_that_scatter_are_no_firm_ground() -> None:
     rng = np.random.default_rng(5)
     rows = [
