@@ -142,8 +142,11 @@ def tell_judges(folder: RunFolder) -> None:
     for name, judge in folder.manifest().judges.items():
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in judge["failures"].items())
         failed = f", {judge['failed']:,} failed ({kinds})" if judge["failed"] else ""
+        unread = judge.get("unread", 0)
+        failed += f", {unread:,} could not be read" if unread else ""
         cost = f", ${judge['cost_usd']:.4f}" if judge["cost_usd"] is not None else ""
-        say(f"Judge {name}: {judge['ok']:,} of {judge['questions']:,} verdicts{failed}{cost}")
+        read = judge["ok"] - unread
+        say(f"Judge {name}: {read:,} of {judge['questions']:,} verdicts{failed}{cost}")
 
 
 def _judges_cost(judges: Mapping[str, Mapping[str, Any]]) -> float | None:

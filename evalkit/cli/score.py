@@ -101,14 +101,28 @@ def command(
     for one in told if not as_json else ():
         click.echo(f"{one['scorer']}: {one['graded']} of {one['answers']} answers graded")
     tell_judges(folder)
-    for asked in judged:
-        if asked.stopped and asked.missing:
-            click.secho(f"Stopped: {asked.stopped.message}", fg="yellow", err=True)
-            if asked.stopped.hint:
-                say(f"  {asked.stopped.hint}")
-            say(f"Next:   evalkit score {folder.path}")
-            return asked.stopped.exit_code
+    codes = [_how_it_ended(folder, asked) for asked in judged]
+    if any(codes):
+        return codes[0]
     click.echo(f"evalkit compare {folder.path}", err=True)
+    return 0
+
+
+def _how_it_ended(folder: RunFolder, asked: Judged) -> int:
+    """The exit code of judging; tells what is missing and what to do."""
+    from evalkit.cli.outcome import say
+    from evalkit.errors import EXIT_API
+    from evalkit.pipeline.start import stored_suite
+
+    if asked.stopped and asked.missing:
+        click.secho(f"Stopped: {asked.stopped.message}", fg="yellow", err=True)
+        if asked.stopped.hint:
+            say(f"  {asked.stopped.hint}")
+        say(f"Next:   evalkit score {folder.path}")
+        return asked.stopped.exit_code
+    if asked.failed_share > stored_suite(folder).limits.max_failed_share:
+        say(f"Too many questions without a verdict: see {folder.path}/judges/*/verdicts.parquet")
+        return EXIT_API
     return 0
 
 

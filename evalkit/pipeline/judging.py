@@ -43,9 +43,12 @@ class Judged:
 
     @property
     def failed_share(self) -> float:
-        """The share of questions that no verdict came for."""
-        asked = sum(one["questions"] for one in self.totals.values())
-        return float(sum(one["failed"] for one in self.totals.values()) / max(asked, 1))
+        """The share of its questions that the worst judge gave no verdict on."""
+        shares = [
+            (one["failed"] + one["unread"]) / max(one["questions"], 1)
+            for one in self.totals.values()
+        ]
+        return float(max(shares, default=0.0))
 
 
 def judge_run(

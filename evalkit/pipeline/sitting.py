@@ -74,7 +74,7 @@ class Sitting:
         self._docket = docket
         self._store = store
         self._wanted: set[bytes] = set()
-        self._to_repair = 0
+        self._to_repair = self._unread = 0
         is_there = (store.path / MANIFEST).exists()
         self._hosts = dict(store.manifest().endpoints) if is_there else {}
 
@@ -92,7 +92,7 @@ class Sitting:
                 repairs = self._survey()[1]
             if repairs and stopped is None:
                 stopped = self._ask(writer, self._repairs(), repairs, repairs=True)
-                repairs = self._survey()[1] if stopped else 0
+                repairs = self._survey()[1]
             self._to_repair = repairs
             writer.finish()
             totals = self.totals()
@@ -105,7 +105,8 @@ class Sitting:
     def totals(self) -> dict[str, Any]:
         """What the manifest tells of this judge: questions by outcome, and their cost.
 
-        ``open`` are still to be asked, some of them once more.
+        ``ok`` were answered, ``unread`` of those in a way that is no verdict; ``open`` are still to
+        be asked, some of them once more.
         """
         verdicts = Verdicts(self._store)
         statuses = [verdicts.status(key) for key in self._wanted]
@@ -113,6 +114,7 @@ class Sitting:
         return {
             "questions": len(statuses),
             "ok": statuses.count("ok"),
+            "unread": self._unread,
             "failed": statuses.count("failed"),
             "failures": dict(Counter(filter(None, map(verdicts.error_kind, self._wanted)))),
             "open": statuses.count(None) + self._to_repair,
@@ -134,8 +136,12 @@ class Sitting:
         return counts[False], counts[True]
 
     def _open(self) -> Iterator[tuple[bool, Trial]]:
-        """Whatever is to be asked, and whether it is a repair; notes every question there is."""
+        """Whatever is to be asked, and whether it is a repair; notes every question there is.
+
+        Counts the answers that are no verdict and are not asked about once more.
+        """
         verdicts = Verdicts(self._store)
+        self._unread = 0
         seen: set[bytes] = set()
         for answer in self._docket.answers():
             if self._docket.settled(answer) is not None:
@@ -153,6 +159,8 @@ class Sitting:
                     read = read_question(question, self._docket, verdicts)
                     if read.repair is not None and self._must_ask(read.repair_status):
                         yield True, read.repair
+                    elif read.reading.value is None:
+                        self._unread += 1
 
     def _must_ask(self, status: str | None) -> bool:
         return status is None or (status == "failed" and self._court.retry_failed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import yaml
 from builders import a_suite
 from scripted import Scripted, scripted
 
-from evalkit.errors import EXIT_BUDGET, TemplateError, UsageError
+from evalkit.cli.main import run_command
+from evalkit.cli.outcome import tell_judges
+from evalkit.errors import EXIT_API, EXIT_BUDGET, TemplateError, UsageError
 from evalkit.pipeline.importing import Columns, import_answers
 from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.score import rescore_run
@@ -21,7 +24,7 @@ from evalkit.pipeline.start import start_run
 from evalkit.store.judges import judge_store, read_verdicts
 from evalkit.store.runs import RunFolder
 from evalkit.suite.load import LoadedSuite, load_suite
-from evalkit.suite.schema import Suite
+from evalkit.suite.schema import ScorerSpec, Suite
 
 GOOD = '{"explanation": "fine", "score": 5}'
 
@@ -246,6 +249,29 @@ def test_other_words_are_other_questions_and_the_old_ones_are_kept(
         assert judge_store(run, "kind").responses(["trial_key"]).num_rows == 4
         totals = run.manifest().judges["kind"]
         assert (totals["questions"], totals["cost_usd"]) == (2, pytest.approx(4 * 15e-6))
+
+
+def test_a_judge_that_nobody_can_read_is_no_judge_whatever_another_says(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted(lambda body: "hm" if "short" in str(body["system"]) else GOOD) as server:
+        run, suite = make(server, {"off": ["a", "b", "c"]}, {})
+        scorers = [suite.suite.scorers[0], mute(suite.suite.scorers[0])]
+        both = replace(suite, suite=suite.suite.model_copy(update={"scorers": tuple(scorers)}))
+        judged = judge(run, both)
+        told = run.manifest().judges
+        assert (told["kind"]["ok"], told["kind"]["unread"]) == (3, 0)
+        assert (told["mute"]["ok"], told["mute"]["unread"]) == (3, 3)
+        assert judged.failed_share == 1.0
+        tell_judges(run)
+        assert "Judge mute: 0 of 3 verdicts, 3 could not be read" in capsys.readouterr().err
+        assert run_command(["score", str(run.path), "--progress", "none"]) == EXIT_API
+        assert "Too many questions without a verdict" in capsys.readouterr().err
+
+
+def mute(scorer: ScorerSpec) -> ScorerSpec:
+    whole = scorer.model_dump() | {"name": "mute", "rubric": "Is it short?"}
+    return ScorerSpec.model_validate(whole)
 
 
 def test_the_cap_holds_for_answers_and_judges_together(make: Make) -> None:
