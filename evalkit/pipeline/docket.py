@@ -137,9 +137,10 @@ def check_question(bench: Bench, planned: PlannedVariant, case: Case) -> None:
 
     Only templates of the suite's own can fail; the others are not rendered.
     """
-    spec = bench.spec
-    if spec.task is None and spec.prompt is None and not isinstance(spec.reference, str):
-        return
+    if bench.task is None and bench.spec.prompt is None:
+        own = [one for one in bench.judge.row_templates if one.variables - {"target"}]
+        if not own:
+            return
     answer = Response(text="…", thinking="", stop_reason="end_turn", usage=Usage())
     rival = answer if bench.judge.is_pairwise else None
     order = _ORDERS[bench.suffixes[0]]

@@ -118,11 +118,16 @@ def _template_faults(
         yield ("prompt",) if judge.prompt else (), error.message
         return
     yield from _prompt_faults(judge, built, columns)
-    for at_name, template in (("task", task), ("reference", built.reference)):
-        if template is None or columns is None:
+    criteria = [(("criteria", one.name), one.rubric) for one in built.form.criteria]
+    texts: list[tuple[Address, object]] = [
+        *((("task",), task), (("rubric",), built.rubric), (("reference",), built.reference)),
+        *criteria,
+    ]
+    for at, template in texts:
+        if not isinstance(template, Template) or columns is None:
             continue
         for variable in unknown_variables(template, columns | {"target"}):
-            yield (at_name,), f"uses '{variable}', which no row has; {_columns(columns)}"
+            yield at, f"uses '{variable}', which no row has; {_columns(columns)}"
 
 
 def _prompt_faults(

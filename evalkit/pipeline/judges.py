@@ -18,6 +18,7 @@ from evalkit.plan.matrix import (
 )
 from evalkit.scorers.judge import Judge, Structure, Way, default_templates
 from evalkit.scorers.judge_form import Form
+from evalkit.scorers.judge_prompts import GUARD
 from evalkit.scorers.judge_scale import Criterion, Scale
 from evalkit.suite.judge_schema import JUDGE, JudgeSpec, TextSpec, judge_of, model_of
 from evalkit.suite.schema import ModelSpec, ScorerSpec, Suite
@@ -129,15 +130,11 @@ def _bench(scorer: ScorerSpec, suite: Suite, env: Mapping[str, str]) -> Bench:
 def build_judge(name: str, spec: JudgeSpec) -> Judge:
     """The judge that a spec describes; raises TemplateError for a template that is none."""
     where = f"scorers.{name}"
-    system, user = default_templates(name, is_pairwise=spec.pairwise is not None)
-    if spec.prompt is not None and spec.prompt.system is not None:
-        system = Template(_text(spec.prompt.system), f"{where}.prompt.system")
-    if spec.prompt is not None and spec.prompt.user is not None:
-        user = Template(_text(spec.prompt.user), f"{where}.prompt.user")
+    system, user = _templates(name, spec)
     source = "{{ target }}" if spec.reference is True else spec.reference or None
     return Judge(
         name=name,
-        rubric=_text(spec.rubric),
+        rubric=Template(_text(spec.rubric), f"{where}.rubric") if spec.rubric else None,
         form=Form(
             Scale(
                 spec.scale.low,
@@ -145,7 +142,10 @@ def build_judge(name: str, spec: JudgeSpec) -> Judge:
                 tuple(sorted(spec.scale.levels.items())),
                 spec.scale.is_binary,
             ),
-            tuple(Criterion(key, one.rubric, one.weight) for key, one in spec.criteria.items()),
+            tuple(
+                Criterion(key, Template(one.rubric, f"{where}.criteria.{key}"), one.weight)
+                for key, one in spec.criteria.items()
+            ),
             is_pairwise=spec.pairwise is not None,
             ties=spec.pairwise.ties if spec.pairwise else True,
         ),
@@ -154,6 +154,22 @@ def build_judge(name: str, spec: JudgeSpec) -> Judge:
         system=system,
         user=user,
     )
+
+
+def _templates(name: str, spec: JudgeSpec) -> tuple[Template, Template]:
+    """The system and user prompts: the suite's own where it has some."""
+    system, user = default_templates(name, is_pairwise=spec.pairwise is not None)
+    own, where = spec.prompt, f"scorers.{name}.prompt"
+    if own is not None and own.user is not None:
+        user = Template(_text(own.user), f"{where}.user")
+    if own is not None and own.system is not None:
+        text = _text(own.system)
+        system = Template(text, f"{where}.system")
+        if "mark" not in system.variables | user.variables:
+            # Words of its own that do not tell what the marks mean: the answer would only look
+            # quoted.
+            system = Template(f"{text}\n\n{GUARD}", f"{where}.system")
+    return system, user
 
 
 def _text(spec: TextSpec | None) -> str:

@@ -55,10 +55,13 @@ class Matter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """A rubric, how it is asked and what verdicts look like; several ways may be asked the same."""
+    """A rubric, how it is asked and what verdicts look like; several ways may be asked the same.
+
+    Rubrics and ``reference`` are templates over the case's row and its target.
+    """
 
     name: str
-    rubric: str = ""
+    rubric: Template | None = None
     form: Form = field(default_factory=Form)
     see_thinking: bool = False
     reference: Template | None = None
@@ -115,6 +118,13 @@ class Judge:
         return self.form.is_pairwise
 
     @property
+    def row_templates(self) -> tuple[Template, ...]:
+        """The templates that are filled in from a case's row."""
+        rubrics = (one.rubric for one in self.form.criteria)
+        found = (self.rubric, self.reference, *rubrics)
+        return tuple(one for one in found if isinstance(one, Template))
+
+    @property
     def _spells_out_form(self) -> bool:
         return bool({"form"} & (self.system.variables | self.user.variables))
 
@@ -130,6 +140,7 @@ class Judge:
     def _values(self, matter: Matter, way: Way) -> dict[str, Any]:
         """What templates may use; see ``judge_prompts``."""
         case, form = matter.case, self.form
+        row = {**case.inputs, "target": case.target}
         texts = {"task": matter.task}
         if self.form.is_pairwise and matter.rival is not None:
             pair = (matter.response, matter.rival)
@@ -140,7 +151,7 @@ class Judge:
         if self.see_thinking:
             texts["thinking"] = matter.response.thinking
         if self.reference is not None:
-            texts["reference"] = self.reference.render({**case.inputs, "target": case.target})
+            texts["reference"] = self.reference.render(row)
         mark = mark_for(texts)
         blocks = {name: quoted(text, mark, name) for name, text in texts.items() if text}
         for name in ("answer", "first", "second"):
@@ -151,8 +162,8 @@ class Judge:
             **empty,
             **blocks,
             "mark": mark,
-            "rubric": self.rubric,
-            "criteria": form.criteria,
+            "rubric": self.rubric.render(row).strip() if self.rubric else "",
+            "criteria": [replace(one, rubric=one.rubric_for(row)) for one in form.criteria],
             "low": form.scale.low,
             "high": form.scale.high,
             "levels": form.scale.levels,

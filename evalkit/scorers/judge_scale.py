@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalkit.scorers.judge_words import number
+from evalkit.templates import Template
 
 _YES = ("1", "true", "yes", "pass", "passes", "passed", "good", "correct", "right", "holds")
 _NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -66,8 +67,12 @@ class Criterion:
     """One thing to look at, and how much it counts."""
 
     name: str
-    rubric: str
+    rubric: str | Template
     weight: float = 1.0
+
+    def rubric_for(self, row: Mapping[str, object]) -> str:
+        """The rubric for one row. Raises TemplateError."""
+        return self.rubric if isinstance(self.rubric, str) else self.rubric.render(row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,9 @@ def loaded(folder: Path, judge: dict[str, Any], **fields: Any) -> LoadedSuite:
         ({"rubric": "x", "prompt": "{{ answer"}, "prompt", "template line 1"),
         ({"rubric": "x", "task": "{{ quest }}"}, "task", "uses 'quest', which no row has"),
         ({"rubric": "x", "reference": "{{ goal }}"}, "reference", "uses 'goal'"),
+        ({"rubric": "Answers {{ quest }}?"}, "rubric", "uses 'quest', which no row has"),
+        ({"criteria": {"facts": "{{ quest }}"}}, "criteria.facts", "uses 'quest'"),
+        ({"rubric": "Is {{ it"}, "scorers.1", "kind.rubric, template line 1"),
         ({"rubric": "x", "label": "human"}, "label", "no column 'human'"),
         ({"pairwise": "plain/claude-haiku-4-5/of"}, "pairwise", f"did you mean '{PLAIN}'"),
         ({"pairwise": {"ties": True}}, "pairwise", "needs whom to compare with"),
@@ -101,7 +104,8 @@ def test_files_are_read_in_and_found_beside_the_suite(tmp_path: Path) -> None:
     )
     check_suite(suite)
     (bench,) = build_benches(suite.suite, {})
-    assert bench.judge.rubric == "Is it kind?"
+    assert bench.judge.rubric is not None
+    assert bench.judge.rubric.source == "Is it kind?"
     assert bench.judge.user.source == "Look: {{ answer }}"
 
 

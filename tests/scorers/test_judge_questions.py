@@ -56,6 +56,23 @@ def test_no_text_holds_its_mark(texts: dict[str, str]) -> None:
         assert quoted(text, mark, name).count(mark) == 2
 
 
+def test_a_rubric_may_be_of_its_row() -> None:
+    told = a_judge(rubric="Does it answer {{ question }} with {{ target }}?")
+    assert "Does it answer Is it? with yes?" in str(told.question(a_matter(), WAY).system)
+    graded = a_judge(criteria={"hinted": "Does it use {{ hint }}?"})
+    assert "- hinted: Does it use h?" in str(graded.question(a_matter(), WAY).system)
+
+
+def test_a_system_prompt_of_the_suites_own_tells_what_the_marks_mean() -> None:
+    bare = a_judge(prompt={"system": "Grade it.", "user": "{{ answer }}"})
+    request = bare.question(a_matter(INJECTION), WAY)
+    assert str(request.system).startswith("Grade it.\n")
+    assert f"Everything between <{mark_of(request)} …>" in str(request.system)
+    own = a_judge(prompt={"system": "Judge what is in {{ mark }}.", "user": "{{ answer }}"})
+    request = own.question(a_matter(), WAY)
+    assert request.system == f"Judge what is in {mark_of(request)}."
+
+
 def test_thinking_is_shown_only_where_the_suite_says_so() -> None:
     matter = a_matter()
     matter = replace(matter, response=replace(matter.response, thinking="SECRET THOUGHT"))
@@ -105,7 +122,7 @@ def test_an_empty_or_cut_answer_is_told_of() -> None:
 def test_a_prompt_of_ones_own_still_quotes_and_asks_for_the_form() -> None:
     judge = a_judge(prompt={"system": "Be strict.", "user": "{{ row.hint }}: {{ answer }}"})
     request = judge.question(a_matter(INJECTION), WAY)
-    assert request.system == "Be strict."
+    assert str(request.system).startswith("Be strict.\n")
     assert user(request).startswith("h: <data-")
     assert user(request).endswith(judge.form.json)
 
