@@ -26,6 +26,7 @@ from evalkit.analysis.trials import Trials
 from evalkit.errors import EvalkitError, StoreError
 from evalkit.pipeline.examples import COLUMNS, answer_of, grade_of, prompts_sent
 from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.report import format as fmt
 from evalkit.report.casedata import NO_OUTCOME, Index, Meta, case_data, case_row
 from evalkit.report.examples import cut_answer
 from evalkit.report.report import Answer, CaseExample, Grade
@@ -147,8 +148,12 @@ class StoredCases:
         return self._index
 
     def find(self, case_id: str) -> int:
-        """The place of a case, -1 if there is none of this id."""
-        return int(pc.index(self.ids, pa.scalar(case_id, pa.string())).as_py())
+        """The place of a case by its id, also as pages show it; -1 if there is none."""
+        place = int(pc.index(self.ids, pa.scalar(case_id, pa.string())).as_py())
+        if place >= 0:
+            return place
+        shown = (at for at, one in enumerate(self.ids.to_pylist()) if fmt.one_line(one) == case_id)
+        return next(shown, -1)
 
     def search(self, text: str) -> list[int]:
         """The places of the cases in whose row or answers every word occurs, in any case."""

@@ -12,6 +12,7 @@ from evalkit.analysis.results import (
     StepGain,
     TagDifference,
     ThinkingCurve,
+    VariantSummary,
 )
 from evalkit.report import format as fmt
 from evalkit.stats.estimates import Estimate
@@ -82,6 +83,13 @@ def policy_words(policy: Policy) -> str:
         if policy.dearest_cost_usd:
             told += f", {fmt.percent(policy.cost_usd / policy.dearest_cost_usd)} of the dearest's"
     return f"{told}; against it {fmt.difference(policy.against_dearest)} points"
+
+
+def cost_words(one: VariantSummary) -> str:
+    """What a variant cost; nothing is known where nothing came back."""
+    if one.cost_usd is None and not one.n_answered:
+        return fmt.UNKNOWN
+    return fmt.money(one.cost_usd)
 
 
 def needs_words(one: Comparison) -> str:

@@ -254,14 +254,14 @@ def _advice(analysis: Analysis, names: Names, found: Sequence[Race | Duel]) -> I
     if not _is_answered(analysis):
         yield "Look at the failures below, mend their cause and run again."
         return
-    if analysis.leading_scorer is None:
-        yield "Add a scorer to the suite, so that answers can be graded."
-    elif not (curves or found):
-        yield "Add a second prompt, model or thinking setting to compare with."
     means = {mean.value for mean in _leading_means(analysis).values()}
     if means == {0.0}:
         yield "Look at the cases first: no answer scored at all. The scorer may read them wrongly."
         return
+    if analysis.leading_scorer is None:
+        yield "Add a scorer to the suite, so that answers can be graded."
+    elif not (curves or found):
+        yield "Add a second prompt, model or thinking setting to compare with."
     if means == {1.0} and found:
         yield "Take the cheapest, or ask harder cases: every answer was right."
         return

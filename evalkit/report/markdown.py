@@ -57,8 +57,8 @@ def text(words: str) -> str:
 
 
 def code(words: str, width: int = 60) -> str:
-    """A foreign name as a code span, also inside a table."""
-    plain = fmt.shortened(fmt.one_line(words), width).replace("|", "\\|")
+    """A foreign name as a code span."""
+    plain = fmt.shortened(fmt.one_line(words), width)
     if not plain:
         return fmt.UNKNOWN
     longest = max((len(run) for run in re.findall("`+", plain)), default=0)
@@ -74,7 +74,11 @@ def table(columns: Sequence[str], found: Sequence[Sequence[str]], most: int) -> 
         "|" + "|".join([":--", *["--:"] * (len(columns) - 1)]) + "|",
     ]
     for name, *cells in found[:most]:
-        lines.append("| " + " | ".join([code(name), *(text(cell) for cell in cells)]) + " |")
+        lines.append(
+            "| "
+            + " | ".join([code(name).replace("|", "\\|"), *(text(cell) for cell in cells)])
+            + " |"
+        )
     if len(found) > most:
         lines.append(f"\n*{most} of {len(found):,} rows.*")
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ from evalkit.analysis.results import (
 )
 from evalkit.errors import FAILURES
 from evalkit.report import format as fmt
-from evalkit.report.figures import needs_words
+from evalkit.report.figures import cost_words, needs_words
 from evalkit.report.names import Names
 from evalkit.report.report import Provenance
 from evalkit.stats.estimates import Estimate
@@ -34,7 +34,7 @@ SCORE_FIGURES: Mapping[str, VariantFigure] = {
 """What a variant scored, and what was lost of it."""
 
 COST_FIGURES: Mapping[str, VariantFigure] = {
-    "Cost": lambda one, _: fmt.money(one.cost_usd),
+    "Cost": lambda one, _: cost_words(one),
     "Per right": lambda _, score: _known(score.cost_per_right_usd if score else None, fmt.money),
     "p50": lambda one, _: fmt.seconds(one.elapsed_p50_s),
     "p95": lambda one, _: fmt.seconds(one.elapsed_p95_s),

@@ -151,6 +151,8 @@ def _variants(analysis: Analysis, names: Names, width: int) -> Group:
         figures["0 to 100%"] = lambda one, score: interval_bar(score.mean, _BAR) if score else ""
     scores = rows.variants_grid(analysis, names, figures)
     costs = rows.variants_grid(analysis, names, rows.COST_FIGURES, slim=True)
+    if len(costs.columns) == 1:  # nothing came back
+        return Group(_grid(scores, width))
     return Group(_grid(scores, width), "", _grid(costs, width))
 
 

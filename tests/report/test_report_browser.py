@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 import pytest
 from browsing import DESK, PHONE
@@ -210,9 +210,12 @@ def test_a_deep_link_to_no_case_says_so(visit, quickstart) -> None:
     seen.assert_quiet()
 
 
-def test_a_deep_link_to_a_hostile_id_works(visit, hostile) -> None:
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_a_deep_link_to_a_hostile_id_works(visit, hostile, is_plain: bool) -> None:
+    """Written by a page, or by a script from the id itself."""
     case = hostile_report().examples[-1].case.id
-    seen = visit(hostile, fragment=f"#{html.link(case=case)}")
+    plain = f"case={quote(case.replace(chr(0xD800), '⟨U+D800⟩'), safe='')}"
+    seen = visit(hostile, fragment=f"#{plain if is_plain else html.link(case=case)}")
     seen.page.wait_for_function(
         "id => document.querySelector('#detail h3').textContent == id", arg=fmt.one_line(case)
     )
@@ -296,7 +299,9 @@ def test_charts_and_tables_are_told_to_screen_readers(visit, quickstart) -> None
 def test_chart_text_is_legible_on_a_phone(visit, quickstart) -> None:
     seen = visit(quickstart, width=PHONE)
     heights = seen.page.eval_on_selector_all(
-        ".chart text", "all => all.map(one => one.getBoundingClientRect().height)"
+        ".chart text",
+        "all => all.filter(one => one.checkVisibility())"
+        ".map(one => one.getBoundingClientRect().height)",
     )
     assert min(heights) >= 12
 

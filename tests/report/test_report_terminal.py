@@ -84,7 +84,7 @@ def test_the_last_columns_give_way_where_it_is_narrow() -> None:
 def test_unknown_is_not_zero() -> None:
     text = terminal.render(report(World(p_failed=1.0, prompts=("plain",))))
     assert re.search(r"off +– +– +0 +50 +0 +0\n", text)
-    assert re.search(r"off +unpriced\n", text)
+    assert "Cost" not in text  # of none is anything known
     assert "200 timeout: no answer in time" in text
 
 

@@ -32,7 +32,7 @@ GRADES = {"off": [1.0, 0.0, 0.0] * 20, 1024: [1.0, 1.0, 0.0] * 19 + [None, None,
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """60 cases, of which one is hostile, under two settings."""
-    ids = [f"c{place}" for place in range(59)] + ["last one"]
+    ids = [f"c{place}" for place in range(58)] + ["odd\n\u202eone", "last one"]
     text = HOSTILE.replace("\ud800", "")
     rows = {
         "text": f"It is {text}",
@@ -142,6 +142,7 @@ def test_what_is_served_is_what_is_stored(server: ViewServer, run: RunFolder) ->
     assert got("rows?at=0,59") == [["c0", "c0?"], ["last one", "last one?"]]
     assert got("find?id=last%20one") == {"at": 59}
     assert got("find?id=nobody") == {"at": -1}
+    assert got("find?id=odd%20%E2%9F%A8U%2B202E%E2%9F%A9one") == {"at": 58}  # as pages show it
     case = got("case?at=1")
     assert isinstance(case, dict)
     assert [answer[0] for answer in case["answers"]] == [0, 1]

@@ -10,6 +10,9 @@ from evalkit.report import format as fmt
 from evalkit.report.charts.svg import TOP, WIDTH, Scale, draw_line, draw_text, framed
 from evalkit.report.contests import Contest
 
+_EDGE = 30
+"""No number stands nearer to the edge, where it would be cut on phones."""
+
 
 def differences(found: Sequence[Contest]) -> str:
     """Each comparison's difference and interval against zero and the margin, by contest."""
@@ -69,6 +72,7 @@ def _difference_axis(x: Scale, bottom: float) -> str:
             "tick",
         )
         for tick in range(first, math.floor(100 * x.high) + 1, step)
+        if _EDGE <= x(tick / 100) <= WIDTH - _EDGE
     ]
     parts.append(
         draw_text(WIDTH / 2, bottom + 46, "points; shaded: within the margin", "middle", "axis")

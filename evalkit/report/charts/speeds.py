@@ -14,6 +14,7 @@ MAX_ROWS = 24
 _ROW = 58
 _RIDGE = 30
 _NICE = (1, 2, 5)
+_LEAST_DECADES = 0.3
 _FAINT = ' stroke-opacity="0.2"'
 
 
@@ -21,14 +22,16 @@ def speeds_chart(shown: Sequence[Speed], names: Names) -> str:
     """A ridge with its median and 95th percentile for each of the first :data:`MAX_ROWS`."""
     rows = shown[:MAX_ROWS]
     edges = rows[0].edges_s
-    x = Scale(math.log10(edges[0]), math.log10(edges[-1]), 16, WIDTH - 16)
+    low, high = math.log10(edges[0]), math.log10(edges[-1])
+    room = max(0.0, _LEAST_DECADES - (high - low)) / 2  # times all alike stand in the middle
+    x = Scale(low - room, high + room, 16, WIDTH - 16)
     parts, told = [], []
     for place, speed in enumerate(rows):
         name = names[speed.variant].short
         parts.append(_row(speed, name, x, TOP + place * _ROW))
         told.append(f"{name}: {_words(speed)}.")
     bottom = TOP + len(rows) * _ROW
-    axis = _axis(x, TOP, bottom)  # behind the names
+    axis = _axis(x, TOP, bottom, rows[0].quantiles_s[2])  # behind the names
     return framed("speeds", bottom + 48, "Service times", " ".join(told), [axis, *parts])
 
 
@@ -58,7 +61,8 @@ def _row(speed: Speed, name: str, x: Scale, top: float) -> str:
     )
 
 
-def _axis(x: Scale, top: float, bottom: float) -> str:
+def _axis(x: Scale, top: float, bottom: float, otherwise: float) -> str:
+    """Round times, or one other where none lies within."""
     powers = range(math.floor(x.low), math.ceil(x.high) + 1)
     ticks = [step * 10.0**power for power in powers for step in _NICE]
     margin = 0.06 * (x.high - x.low)
@@ -68,7 +72,7 @@ def _axis(x: Scale, top: float, bottom: float) -> str:
     parts = [
         draw_line("grid", (x(math.log10(tick)), top + 20), (x(math.log10(tick)), bottom), _FAINT)
         + draw_text(x(math.log10(tick)), bottom + 20, fmt.seconds(tick), "middle", "tick")
-        for tick in inside
+        for tick in inside or [otherwise]
     ]
     words = "time in service, each step a factor; marked: p50 and p95"
     parts.append(draw_text(WIDTH / 2, bottom + 44, words, "middle", "axis"))

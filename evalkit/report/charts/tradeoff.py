@@ -22,8 +22,10 @@ from evalkit.report.charts.svg import (
 )
 from evalkit.report.names import Names
 
-_NEAR = 26.0
+_NEAR = 18.0
 _LETTER = 7.8
+_ON_PHONES = 1.35
+"""How much larger letters are on phones, where the front alone is named."""
 _MOST_NAMED = 10
 """Of more variants only those on the front are named; the tables name all."""
 _PLACES = tuple((side, drop) for drop in (5, -14, 24, -33, 43) for side in (1, -1))
@@ -47,7 +49,7 @@ def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
     named = points if len(points) <= _MOST_NAMED else [one for one in points if one.is_on_front]
     parts += [
         _name(point, names[point.variant].short, x, y, placed)
-        for point in sorted(named, key=lambda point: not point.is_on_front)
+        for point in sorted(named, key=_urgency)
     ]
     told = [
         f"{names[point.variant].short}: {fmt.score(point.score)} at {unit.write(point.cost)}"
@@ -55,6 +57,11 @@ def tradeoff_chart(shown: Tradeoff, names: Names) -> str:
         for point in points
     ]
     return framed("tradeoff", bottom + 62, "Score against cost", " ".join(told), parts)
+
+
+def _urgency(point: TradePoint) -> tuple[bool, float]:
+    """Names of the front come first, the best first: it has the place beside its point."""
+    return not point.is_on_front, -(point.score.value or 0.0)
 
 
 def _cost_axis(x: AmountScale, bottom: float, title: str) -> str:
@@ -106,15 +113,16 @@ def _name(
     if point.score.value is None:
         return ""
     words = fmt.shortened(name, 28)
-    at, height, width = x(point.cost), y(point.score.value), _LETTER * len(words) + 8
+    factor = _ON_PHONES if point.is_on_front else 1.0
+    at, height, width = x(point.cost), y(point.score.value), factor * _LETTER * len(words) + 8
     for side, drop in _PLACES:
         start = at + 12 if side > 0 else at - 12 - width
         line = height + drop
         is_free = all(
-            abs(line - other) > 0.7 * _NEAR or start > right or start + width < left
+            abs(line - other) > factor * _NEAR or start > right or start + width < left
             for left, right, other in placed
         )
-        if is_free and start >= LEFT and start + width <= WIDTH and line > TOP - 6:
+        if is_free and start >= LEFT and start + width <= WIDTH and line > TOP + 2:
             placed.append((start, start + width, line))
             kind = "halo" if point.is_on_front else "halo quiet"
             where = at + 12 if side > 0 else at - 12

@@ -6,6 +6,7 @@
   const $ = (id) => document.getElementById(id);
   const FLIP = 0.5, MOST_PIXELS = 8e6, MOST_CELLS = 12;
   const FAULTS = new Set(["truncated", "refused", "no_text", "model_error", "infra_error", "unscored"]);
+  const PAIRED = new Set(["flips", "wins", "losses"]);
   const KINDS = ["flips", "wins", "losses", "wrong", "failures"];
 
   const source = root.dataset.base ? fetched(root.dataset.base) : held();
@@ -79,8 +80,8 @@
       const number = radio.value ? counts[radio.value] : all;
       radio.parentElement.querySelector("small").textContent = number.toLocaleString("en");
     }
-    const total = meta.n.toLocaleString("en");
-    count.textContent = shown.length === meta.n ? `${total} cases` : `${shown.length.toLocaleString("en")} of ${total} cases`;
+    const total = `${meta.n.toLocaleString("en")} case${meta.n === 1 ? "" : "s"}`;
+    count.textContent = shown.length === meta.n ? total : `${shown.length.toLocaleString("en")} of ${total}`;
     list.scrollTop = 0;
     draw();
   }
@@ -105,9 +106,10 @@
 
   function draw() {
     drawn = 0;
-    const height = rowHeight(), whole = shown.length * height, view = list.clientHeight || 400;
+    const height = rowHeight(), whole = shown.length * height;
     const pixels = Math.min(whole, MOST_PIXELS);
     rows.style.height = `${pixels}px`;
+    const view = list.clientHeight || 400; // the list is as tall as its rows, up to a limit
     // Where the list is taller than a browser can make it, the way scrolled is taken as a share.
     const share = pixels < whole ? list.scrollTop / Math.max(1, pixels - view) : 0;
     const offset = pixels < whole ? share * (whole - view) : list.scrollTop;
@@ -225,8 +227,8 @@
     state.q = given.get("q") ?? "";
     show();
     await search();
-    const id = given.get("case");
-    if (id === null) return openFirst();
+    if (!given.has("case")) return openFirst();
+    const id = asShown(given.get("case"));
     const at = await source.find(id);
     if (at < 0) {
       detail.replaceChildren(make("p", { class: "note", text: `This page has no case ${id}.` }));
@@ -304,6 +306,9 @@
   fill($("other"), [[-1, "any variant"], ...meta.variants.map(({ name }, at) => [at, name])]);
   $("tag-pick").hidden = !meta.tags.length;
   for (const label of root.querySelectorAll(".pair")) label.hidden = V < 2;
+  for (const radio of root.querySelectorAll("input[name=show]")) {
+    radio.parentElement.hidden = V < 2 && PAIRED.has(radio.value);
+  }
   $("filter").hidden = false;
   root.querySelector(".panes").hidden = false;
   show();

@@ -136,7 +136,7 @@ function caseView(source, detail, now) {
       if (parts) for (const [kind, said] of parts) pre.append(kind ? make(kind, { text: said }) : said);
       else pre.textContent = text;
       box.append(pre);
-    } else if (!failure) {
+    } else if (!failure && name !== "no_text") {
       box.append(make("p", { class: "note", text: "no text" }));
     }
     if (thinking) box.append(folded("thinking", make("pre", { dir: "auto", tabindex: "0", text: thinking })));
