@@ -276,7 +276,7 @@ def _p(process: Process) -> float:
 
 
 def _unseen(view: View) -> str | None:
-    left = len(view.asked.members) - view.test.seen
+    left = sum(len(rows) for rows in view.asked.members[view.test.seen :])
     if left <= 0:
         return None
     return f"{counted(left, 'planned case')} not yet measured: go on with the run."
@@ -293,20 +293,34 @@ def _needs(view: View) -> str:
     spread = float(values.var(ddof=1)) if len(values) > 1 else 0.25
     spread = max(spread, asked.variance or 0.0)
     effect = asked.limit if asked.base is not None else max(0.02, 0.5 * (1 - asked.limit))
-    needed = min(least_units(effect, spread, asked.alpha_pass), _AT_MOST_UNITS)
-    if needed > seen:
-        return f"About {counted(needed - seen, 'more case')}, or a wider margin."
+    needed = least_units(
+        effect, spread, asked.alpha_pass, largest=asked.largest, mean_size=asked.mean_size
+    )
+    more = min(needed, _AT_MOST_UNITS) - seen
+    if more > 0:
+        what = "more case" if asked.largest == 1 else "more cluster"
+        return f"About {counted(more, what)}, or a wider margin."
     return "The true value lies close to the limit: many more cases, or another limit."
 
 
-def least_units(margin: float, variance: float, alpha: float, power: float = 0.9) -> int:
+def least_units(
+    margin: float,
+    variance: float,
+    alpha: float,
+    *,
+    largest: int = 1,
+    mean_size: float = 1.0,
+    power: float = 0.9,
+) -> int:
     """Units with which a gate passes with this power if nothing changed.
 
     Those of the fixed test and a tenth more; and never fewer than the boldest bet needs if every
-    unit is alike.
+    unit is alike. ``variance`` is that of a row's difference; a unit counts on the scale of the
+    ``largest``, as it is fed.
     """
-    boldest = log(1 / alpha) / log1p(margin * CAP / (1 - margin))
-    return ceil(max(1.1 * rows_for(margin, variance, alpha, power), boldest))
+    effect, noise = margin * mean_size / largest, variance * mean_size / largest**2
+    boldest = log(1 / alpha) / log1p(effect * CAP / (1 - margin))
+    return ceil(max(1.1 * rows_for(effect, noise, alpha, power), boldest))
 
 
 _READERS = {

@@ -130,19 +130,30 @@ def _show_outlook(one: Outlook) -> None:
         )
     else:
         click.secho(
-            f"  It will often stay inconclusive: about {one.needed:,} cases would do, "
-            "or a wider margin, or more samples of each case.",
+            f"  It will often stay inconclusive: {_needed(one)} would do, or a wider margin, or"
+            " more samples of each case.",
             fg="yellow",
         )
+
+
+def _needed(one: Outlook) -> str:
+    """How many cases would do; of clusters also what holds them back."""
+    if one.units == one.cases:
+        return f"about {one.needed:,} cases"
+    told = f"about {one.needed:,} clusters"
+    if one.largest * one.units > 2 * one.cases:
+        told += f" (the largest has {one.largest:,} cases, which keeps every bet small)"
+    return told
 
 
 def _single_run(one: Outlook) -> Iterator[str]:
     """What a run comes to that is to prove it by itself."""
     for scenario in one.scenarios:
         share = scenario.used / one.units
+        asked = share * one.cases
         yield (
             f"  {_loss(scenario.drop):<22} pass {scenario.passes:>5.1%}, "
-            f"fail {scenario.fails:>6.1%}, about {scenario.used:,.0f} asked ({share:.0%})"
+            f"fail {scenario.fails:>6.1%}, about {asked:,.0f} asked ({share:.0%})"
         )
     yield f"  all cases in one fixed test would pass {one.fixed_power:.0%} if nothing changed"
 

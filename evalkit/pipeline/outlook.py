@@ -64,8 +64,8 @@ class Outlook:
 
     ``variance`` is that of a case's difference, taken from the bank or (``is_assumed``) 0.25.
     ``fixed_power`` is the chance of a fixed test over all cases to pass if nothing changed,
-    ``needed`` the cases for 90 % of it here. ``scenarios`` are of one run that is to prove it;
-    where evidence adds up over runs instead, there are ``nights``.
+    ``needed`` the units (of at most ``largest`` cases) for 90 % of it here. ``scenarios`` are of
+    one run that is to prove it; where evidence adds up over runs instead, there are ``nights``.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Outlook:
     is_assumed: bool
     fixed_power: float
     needed: int
+    largest: int
     scenarios: tuple[Scenario, ...] = ()
     nights: tuple[NightsScenario, ...] = ()
 
@@ -144,7 +145,14 @@ def _outlooks(
             variance=variance,
             is_assumed=is_assumed,
             fixed_power=one_sided_p(-z, None),
-            needed=least_units(asked.limit, variance, asked.alpha_pass),
+            largest=asked.largest,
+            needed=least_units(
+                asked.limit,
+                variance,
+                asked.alpha_pass,
+                largest=asked.largest,
+                mean_size=asked.mean_size,
+            ),
             scenarios=() if nights else tuple(_rehearsed(test, population)),
             nights=tuple(_rehearsed_nights(test, population, nights, n_watched, prepared.subjects))
             if nights

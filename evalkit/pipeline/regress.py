@@ -136,8 +136,7 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
         previous = previous_verdict(earlier_jobs(job.runs, loaded.suite.name), folder)
         moved, spent = _ask_canary(job, folder, listen)
         report, is_final = _with_verdict(job, folder, policy, listen, spent)
-        cause = report.cause if moved is None else f"{report.cause}; {moved.words}"
-        report = replace(report, previous=previous, slot=slot, cause=cause)
+        report = replace(_with_canary(report, moved), previous=previous, slot=slot)
         _settle(folder, report, is_final=is_final)
         note_run(folder)
         return Done(folder, report.exit_code, report, slot=slot, missed=missed, is_final=is_final)
@@ -336,6 +335,14 @@ def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> tuple[Moved | 
         told = {**(read_job(canary.path) or {}), "mean": moved.mean, "error": moved.error}
         write_job(canary.path, told)
     return moved, spent_usd(canary)
+
+
+def _with_canary(report: GateReport, moved: Moved | None) -> GateReport:
+    """What the canary says of the cause; that the provider drifts is a warning in any case."""
+    if moved is None:
+        return report
+    warnings = (*report.warnings, moved.words) if moved.is_drift else report.warnings
+    return replace(report, cause=f"{report.cause}; {moved.words}", warnings=warnings)
 
 
 def _models(job: Job) -> dict[str, tuple[str, ...]]:

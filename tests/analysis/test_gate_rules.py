@@ -14,6 +14,7 @@ from evalkit.analysis.gate import GateResult, is_decided, judge, make_tests
 from evalkit.analysis.gate_plan import Subjects, questions, shuffled_units
 from evalkit.analysis.gate_tests import GateTest
 from evalkit.analysis.measures import SHARES, measures, recorded
+from evalkit.analysis.readings import least_units
 from evalkit.analysis.trials import Trials
 from evalkit.policies import GatePolicy, MetricRule, ScoreRule
 
@@ -323,3 +324,16 @@ def test_a_run_stops_when_all_that_needs_proof_has_it():
     assert not is_decided(tests, lambda test: 0.06)
     (fact,) = made_of(trials, None, MetricRule("failed", max=0.1))
     assert not is_decided([fact], missing)
+
+
+def test_what_would_decide_is_said_in_clusters():
+    """30 clusters of 5, and one of 50 that keeps every bet small."""
+    clusters = [f"k{place // 5}" for place in range(150)] + ["large"] * 50
+    (open_,) = gate(GOOD, bank_of(GOOD), ScoreRule("number", 0.03), clusters=clusters).rules
+    assert open_.outcome == "inconclusive"
+    assert open_.decides is not None
+    assert open_.decides.endswith("more clusters, or a wider margin.")
+    # Of equal clusters the rows count as before; what one of 50 does to them is far worse.
+    equal = least_units(0.05, 0.25, 0.05, largest=5, mean_size=5.0)
+    assert equal == pytest.approx(least_units(0.05, 0.25, 0.05) / 5, abs=1)
+    assert least_units(0.05, 0.25, 0.05, largest=50, mean_size=5.0) > 4 * equal
