@@ -8,22 +8,29 @@ there, since a prompt must be the same each time it is asked for.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import wraps
+from typing import Any, cast
 
-from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateRuntimeError, Undefined
-from jinja2.exceptions import SecurityError
-from jinja2.filters import do_center, do_format, do_indent
-from jinja2.runtime import Context
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateRuntimeError,
+    Undefined,
+    nodes,
+    pass_environment,
+)
+from jinja2.filters import do_center, do_format, do_indent, do_sum, make_attrgetter
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from evalkit.bounds import Allowance, check_format, check_widths, joined
 
 # English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
 BYTES_PER_TOKEN = 3.5
-# The API takes requests of 32 MB; nothing that a template makes may be longer.
-MOST_SIGNS = 32 * 1024 * 1024
-_MOST_BITS = 1 << 16
-_NUMBER = re.compile(r"\d{7,}")
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
@@ -59,36 +66,37 @@ def _as_shown(value: Any) -> Any:
     return value
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that pads or formats, held to widths that a prompt can have."""
+def _held(allowance: Allowance) -> dict[str, Callable[..., Any]]:
+    """The filters that make much of little, held to what a prompt can have."""
 
-    def filtered(value: Any, *args: Any, **named: Any) -> Any:
-        _check_widths(value, (*args, *named.values()))
-        return function(value, *args, **named)
+    def held(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def filtered(value: Any, *args: Any, **named: Any) -> Any:
+            check_widths(value, (*args, *named.values()))
+            return allowance.made(function(value, *args, **named))
 
-    return filtered
+        return filtered
 
+    @pass_environment
+    def join(
+        environment: Environment, value: Any, between: object = "", attribute: Any = None
+    ) -> str:
+        of = make_attrgetter(environment, attribute) if attribute is not None else None
+        return allowance.concat(map(of, value) if of else value, str(between))
 
-def _check_widths(text: object, numbers: Iterable[object]) -> None:
-    # What follows from a width that stands in a format, or is handed over.
-    is_wide = isinstance(text, str) and "%" in text and _NUMBER.search(text)
-    if is_wide or any(isinstance(one, int) and abs(one) > MOST_SIGNS for one in numbers):
-        raise _too_long()
+    def replace(value: object, old: object, new: object, count: int | None = None) -> str:
+        text, olds, news = str(value), str(old), str(new)
+        allowance.before_replace(text, olds, news)
+        return text.replace(olds, news, -1 if count is None else count)
 
-
-def _too_long() -> SecurityError:
-    return SecurityError(f"makes a text of more than {MOST_SIGNS:,} characters")
-
-
-def joined(parts: Iterable[str]) -> str:
-    """The parts of a rendered template in one; raises SecurityError where they are too long."""
-    kept, size = [], 0
-    for part in parts:
-        size += len(part)
-        if size > MOST_SIGNS:
-            raise _too_long()
-        kept.append(part)
-    return "".join(kept)
+    padding = {"center": do_center, "indent": do_indent, "format": do_format, "sum": do_sum}
+    return {
+        **{name: held(function) for name, function in padding.items()},
+        "join": join,
+        "replace": replace,
+        "_steps": allowance.steps,
+        "_concat": allowance.concat,
+    }
 
 
 class Library(BaseLoader):
@@ -108,15 +116,42 @@ class Library(BaseLoader):
         return (f"{text}\n" if text.endswith("\n") else text), template, None
 
 
-class PromptEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox in which templates compile and render; ``texts`` are those they may include."""
+class Missing(StrictUndefined):
+    """What a row does not have: an error wherever it is used, also within a list that is shown."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    __slots__ = ()
+    __repr__ = StrictUndefined._fail_with_undefined_error
+
+
+class _Counted(NodeTransformer):
+    """Has every loop count its turns, and ``~`` what it makes."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.iter = _filter(node.iter, "_steps")
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _filter(nodes.List(node.nodes, lineno=node.lineno), "_concat")
+
+
+def _filter(node: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(cast("nodes.Expr", node), name, [], [], None, None, lineno=node.lineno)
+
+
+class PromptEnvironment(ImmutableSandboxedEnvironment):
+    """The sandbox in which templates compile and render; ``texts`` are those they may include.
+
+    One rendering after another: each begins with ``allowance.renew()``.
+    """
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
     concat = staticmethod(joined)
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         super().__init__(
-            undefined=StrictUndefined,
+            undefined=Missing,
             autoescape=False,
             finalize=_as_shown,
             loader=Library(texts),
@@ -124,11 +159,14 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.allowance = Allowance()
         del self.globals["lipsum"], self.filters["random"]
         self.filters["json"] = as_json
         self.filters["truncate_tokens"] = truncate_tokens
-        for name, function in (("center", do_center), ("indent", do_indent), ("format", do_format)):
-            self.filters[name] = _bounded(function)
+        self.filters |= _held(self.allowance)
+
+    def _generate(self, source: nodes.Template, *args: Any, **named: Any) -> str:
+        return super()._generate(_Counted().visit(source), *args, **named)
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Globals as a plain dictionary: every row's context copies them."""
@@ -136,25 +174,29 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """An operation that can make much of little, unless it would."""
-        if operator == "**" and isinstance(left, int) and isinstance(right, int):
-            if left.bit_length() * right > _MOST_BITS:
-                raise SecurityError("makes a number of too many digits")
-        elif operator == "%":
-            _check_widths(left, right if isinstance(right, tuple) else (right,))
-        elif operator == "*":
-            sequence, times = (right, left) if isinstance(left, int) else (left, right)
-            is_repeated = isinstance(sequence, str | bytes | list | tuple) and isinstance(
-                times, int
-            )
-            if is_repeated and len(sequence) * times > MOST_SIGNS:
-                raise _too_long()
+        self.allowance.before_operation(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """A text's ``format`` or ``format_map``, held to widths that a prompt can have."""
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+
+        def formatted(*args: Any, **named: Any) -> str:
+            inner = (item for one in args if isinstance(one, Mapping) for item in one.values())
+            check_format(value.__self__, (*args, *named.values(), *inner))
+            return wrapped(*args, **named)
+
+        return formatted
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """A call, with the methods of texts held to widths that a prompt can have."""
+        """A call, with the methods of texts held to what a prompt can have."""
         text = getattr(__obj, "__self__", None)
         if isinstance(text, str):
-            _check_widths(None, (*args, *kwargs.values()))
-            if __obj.__name__ in ("format", "format_map") and _NUMBER.search(text):
-                raise _too_long()
-        return super().call(__context, __obj, *args, **kwargs)
+            if __obj.__name__ == "join" and args:
+                return __self.allowance.concat(args[0], text)
+            __self.allowance.before_call(__obj.__name__, text, (*args, *kwargs.values()))
+        elif isinstance(__obj, LoopContext) and args:
+            args = (__self.allowance.steps(args[0]), *args[1:])
+        return __self.allowance.made(super().call(__context, __obj, *args, **kwargs))

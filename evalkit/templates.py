@@ -66,6 +66,7 @@ class Template:
                 f"{self._at(error.name, error.lineno)}: {_syntax(error, environment)}",
                 "Check the braces; text that is no template goes into {% raw %} … {% endraw %}.",
             ) from error
+        self._allowance = environment.allowance
         self._compiled = environment.template_class.from_code(
             # A plain dict: Jinja's own chain of two is copied item by item at every rendering.
             environment,
@@ -79,6 +80,7 @@ class Template:
         Raises TemplateError naming the template, its line and, for an unknown variable, what
         there is.
         """
+        self._allowance.renew()
         try:
             return self._compiled.render(with_row(values, self.variables))
         except UndefinedError as error:
@@ -117,6 +119,7 @@ class Expression:
     def __init__(self, source: str, where: str) -> None:
         self.where = where
         environment = PromptEnvironment({})
+        self._allowance = environment.allowance
         try:
             self._compiled = environment.compile_expression(source, undefined_to_none=False)
             tree = environment.parse("{{ (" + source + ") }}")
@@ -129,6 +132,7 @@ class Expression:
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of a row; raises TemplateError where it cannot be said."""
+        self._allowance.renew()
         try:
             return bool(self._compiled(with_row(values, self.variables)))
         except UndefinedError as error:

@@ -92,16 +92,38 @@ def test_an_expression_that_cannot_be_worked_out_says_why(source, told):
         "{{ '%1000000000d' | format(1) }}",
         "{{ '{:>1000000000}'.format(1) }}",
         "{{ '{:>{}}'.format(1, 10**9) }}",
+        "{{ '{a:>{b}}'.format_map({'a': 1, 'b': 10**9}) }}",
         "{{ a.ljust(10**9) }}",
         "{{ a.zfill(10**9) }}",
         "{% for x in range(10**9) %}{% endfor %}",
         "{% for x in range(9999) %}{{ a.ljust(9999) }}{% endfor %}",
+        "{% for x in range(9999) %}{% for y in range(9999) %}{% endfor %}{% endfor %}",
+        "{% for x in range(99) recursive %}{% if loop.depth < 4 %}{{ loop(range(99)) }}{% endif %}"
+        "{% endfor %}",
+        "{% macro f(n) %}{% if n %}{{ f(n-1) ~ f(n-1) }}{% endif %}{% endmacro %}{{ f(40) }}",
+        *(
+            "{% set n = namespace(t='xx') %}{% for x in range(40) %}{% set n.t = "
+            + grown
+            + " %}{% endfor %}"
+            for grown in (
+                "n.t + n.t",
+                "n.t ~ n.t",
+                "n.t.replace('x', 'xx')",
+                "n.t | replace('x', 'xx')",
+                "[n.t, n.t] | join",
+                "n.t.join(['', n.t])",
+                "'{0}{0}'.format(n.t)",
+                "'%s%s' | format(n.t, n.t)",
+            )
+        ),
+        "{{ ('a' * 10**6) | replace('a', 'a' * 10**6) }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{{ a | random }}",
         "{{ lipsum() }}",
     ],
 )
-def test_a_template_makes_neither_giants_nor_luck(source):
+def test_a_template_makes_neither_giants_nor_luck(source, monkeypatch):
+    monkeypatch.setattr("evalkit.bounds.MOST_STEPS", 20_000)
     with pytest.raises(TemplateError):
         Template(source, "p").render({"a": "x"})
 
@@ -111,6 +133,11 @@ def test_a_template_makes_neither_giants_nor_luck(source):
     [
         ("{{ 'a' * 10**9 }}", "makes a text of more than 33,554,432 characters"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "leads back to itself"),
+        (
+            "{% for x in range(99999) %}{% for y in range(9) %}{% endfor %}{% endfor %}",
+            "takes more than 250,000 steps; it may never end",
+        ),
+        ("{{ [row] | map(attribute='b') | list }}", "has no attribute 'b'"),
         ("{{ a | jsn }}", "no filter is called 'jsn'; did you mean 'json'?"),
         ("{{ a is sring }}", "no test is called 'sring'; did you mean 'string'?"),
     ],
@@ -127,6 +154,25 @@ def test_what_prompts_need_of_arithmetic_works():
     assert (
         Template("{{ 'a' | center(5) }}|{{ [1, 2] * 2 }}", "p").render({}) == "  a  |[1, 2, 1, 2]"
     )
+
+
+def test_what_is_counted_is_as_it_was():
+    source = (
+        "{% for x in xs %}{{ loop.index }}/{{ loop.length }}{{ x ~ '!' ~ none ~ 1 }}"
+        "{{ ',' if not loop.last }}{% else %}none{% endfor %}"
+        " {{ xs | join('+') }} {{ ', '.join(xs) }} {{ ms | join('-', attribute='n') }}"
+        " {{ 'aXa' | replace('a', 'b', 1) }} {{ 'aa'.replace('a', '') }} {{ [1, 2] | sum }}"
+        " {{ [1] + [2] }} {{ 1 + 2 }}"
+    )
+    assert Template(source, "p").render({"xs": ["a", "b"], "ms": [{"n": 1}, {"n": 2}]}) == (
+        "1/2a!None1,2/2b!None1 a+b a, b 1-2 bXa  3 [1, 2] 3"
+    )
+    tree = [{"n": 1, "in": [{"n": 2, "in": []}]}]
+    source = "{% for t in tree recursive %}{{ t.n }}({{ loop(t['in']) }}){% endfor %}"
+    assert Template(source, "p").render({"tree": tree}) == "1(2())"
+    # Each rendering has all of its steps.
+    template = Template("{% for x in range(99999) %}{% endfor %}", "p")
+    assert [template.render({}) for _ in range(4)] == [""] * 4
 
 
 def test_the_whole_row_is_there_for_columns_with_odd_names():

@@ -81,7 +81,8 @@ def test_includes_stay_in_the_suites_folder(tmp_path, template, told):
 
 def test_includes_are_those_beside_the_file_a_prompt_is_written_in(tmp_path, monkeypatch):
     base, mine = tmp_path / "base", tmp_path / "mine"
-    suite(base_made(base), {"file": "main.md"}, main='{% include "rules.md" %} {{ q }}', rules="A")
+    base.mkdir()
+    suite(base, {"file": "main.md"}, main='{% include "rules.md" %} {{ q }}', rules="A")
     mine.mkdir()
     lines = 'extends: ../base/suite.yaml\nprompts:\n  p: {system: "Be brief."}\n'
     (mine / "suite.yaml").write_text(lines)
@@ -92,11 +93,6 @@ def test_includes_are_those_beside_the_file_a_prompt_is_written_in(tmp_path, mon
     (mine / "suite.yaml").write_text(lines + "  r: \"{% include 'rules.md' %}\"\n")
     with pytest.raises(ConfigError, match="r: includes rules.md, and another prompt another file"):
         load_suite(mine / "suite.yaml")
-
-
-def base_made(folder):
-    folder.mkdir()
-    return folder
 
 
 def test_an_include_may_be_optional_or_one_of_several(tmp_path):
