@@ -145,9 +145,11 @@ def _notes(estimate: PlanEstimate) -> Iterator[str]:
         )
     if estimate.expected_minutes is not None:
         time = seconds(60 * estimate.expected_minutes)
-        yield f"Time: about {time} at the suite's rate limits; slow answers take longer."
+        whose = "the endpoint tells of" if estimate.limits_told else "the suite names"
+        yield f"Time: about {time} at the rate limits {whose}; slow answers take longer."
     else:
-        yield "Time: unknown, as the suite names no rate limits (limits: requests_per_minute: …)."
+        advice = "limits: requests_per_minute: …"
+        yield f"Time: unknown, as neither suite nor endpoint tells rate limits ({advice})."
 
 
 def _cost(expected: float | None, most: float | None) -> str:

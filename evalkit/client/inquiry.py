@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ import httpx
 
 from evalkit.client.connection import FAILED, failure, open_http, plain, short_body
 from evalkit.messages.decoding import load_json
+from evalkit.messages.headers import NO_LIMITS, RateLimits, rate_limits
 from evalkit.messages.redaction import header_secrets
 from evalkit.messages.request import (
     COUNT_TOKENS,
@@ -43,6 +44,7 @@ class Reply:
     body: Mapping[str, Any]
     date: datetime | None = None
     trouble: str = ""
+    limits: RateLimits = NO_LIMITS
 
 
 async def ask_about_model(endpoint: Endpoint, key: str | None, model: str) -> Reply:
@@ -53,9 +55,16 @@ async def ask_about_model(endpoint: Endpoint, key: str | None, model: str) -> Re
 
 
 async def count_tokens(
-    endpoint: Endpoint, key: str | None, requests: Sequence[Request]
+    endpoint: Endpoint,
+    key: str | None,
+    requests: Sequence[Request],
+    *,
+    on_limits: Callable[[RateLimits], None] | None = None,
 ) -> list[int | None]:
-    """Input tokens of each request by the endpoint's own count; None where it does not say."""
+    """Input tokens of each request by the endpoint's own count; None where it does not say.
+
+    ``on_limits`` is given the rate limits that each answer tells of.
+    """
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def count(http: httpx.AsyncClient, request: Request) -> int | None:
@@ -63,6 +72,8 @@ async def count_tokens(
         content = body_bytes({name: body[name] for name in _COUNTED if name in body})
         async with limit:
             reply = await _exchange(http, "POST", COUNT_TOKENS, endpoint, key, content)
+        if on_limits is not None:
+            on_limits(reply.limits)
         tokens = reply.body.get("input_tokens") if reply.status == httpx.codes.OK else None
         return tokens if isinstance(tokens, int) else None
 
@@ -97,7 +108,9 @@ async def _exchange(
         body = load_json(told) if told else {}
     except ValueError:
         return Reply(reply.status_code, {}, _date(reply), "the answer is not JSON")
-    return Reply(reply.status_code, body if isinstance(body, Mapping) else {}, _date(reply))
+    body = body if isinstance(body, Mapping) else {}
+    limits = rate_limits(reply.headers, datetime.now(UTC))
+    return Reply(reply.status_code, body, _date(reply), limits=limits)
 
 
 def _date(reply: httpx.Response) -> datetime | None:

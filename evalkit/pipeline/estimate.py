@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from evalkit.client.inquiry import count_tokens
 from evalkit.errors import ConfigError
+from evalkit.messages.headers import RateLimits
 from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.preview import Preview, preview_suite
 from evalkit.pipeline.wiring import find_keys
-from evalkit.plan.estimate import Calibration, PlanEstimate, estimate_plan, prompt_bytes
+from evalkit.plan.estimate import Calibration, PlanEstimate, Rates, estimate_plan, prompt_bytes
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.trials import build_request
 from evalkit.suite.load import LoadedSuite
+from evalkit.types import Endpoint
 
 _COUNTED_PER_PROMPT = 4
 _COUNTED_PER_MODEL = 24
@@ -36,9 +39,11 @@ def estimate_suite(
         preview.n_cases,
         preview.samples,
         calibrations=calibrations,
-        requests_per_minute=limits.requests_per_minute,
-        input_tokens_per_minute=limits.input_tokens_per_minute,
-        output_tokens_per_minute=limits.output_tokens_per_minute,
+        rates=Rates(
+            limits.requests_per_minute,
+            limits.input_tokens_per_minute,
+            limits.output_tokens_per_minute,
+        ),
     )
     return with_judges(
         estimate, loaded.suite, preview.variants, preview.first, preview.n_cases, env
@@ -71,7 +76,9 @@ async def _ask(
     cases = preview.first[::step][:_COUNTED_PER_PROMPT]
     pairs = [(planned, planned.prompt.render(case)) for planned in variants for case in cases]
     pairs = pairs[:_COUNTED_PER_MODEL]
-    counts = await count_tokens(endpoint, key, [build_request(*pair) for pair in pairs])
+    told: list[RateLimits] = []
+    requests = [build_request(*pair) for pair in pairs]
+    counts = await count_tokens(endpoint, key, requests, on_limits=told.append)
     counted = [
         (prompt_bytes(rendered), count)
         for (_, rendered), count in zip(pairs, counts, strict=True)
@@ -83,4 +90,19 @@ async def _ask(
         tokens_per_byte=sum(count for _, count in counted) / sum(size for size, _ in counted),
         most_per_byte=max(count / size for size, count in counted),
         n_counted=len(counted),
+        rates=_rates(told, endpoint),
     )
+
+
+def _rates(told: Sequence[RateLimits], endpoint: Endpoint) -> Rates:
+    """The lowest limits that an endpoint told of while it counted.
+
+    The official API limits the requests of count_tokens by themselves, so that what it says of
+    requests there is not what it says of messages.
+    """
+    is_official = (urlsplit(endpoint.base_url).hostname or "").endswith("anthropic.com")
+    rates = Rates()
+    for limits in told:
+        of_each = (None if is_official else limits.requests, limits.input, limits.output)
+        rates = rates.tighter(Rates(*(one.limit if one else None for one in of_each)))
+    return rates

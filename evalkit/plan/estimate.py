@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from evalkit.messages.models import find_model
@@ -32,12 +32,31 @@ _EXPECTED_SHARE_BY_EFFORT = {"low": 0.1, "medium": 0.25, "high": 0.5, "xhigh": 0
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """How much a minute takes at most; None where nobody says."""
+
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def tighter(self, other: Rates) -> Rates:
+        """The lower limit of each."""
+        ours, theirs = astuple(self), astuple(other)
+        pairs = zip(ours, theirs, strict=True)
+        return Rates(*(min(filter(None, pair), default=None) for pair in pairs))
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
-    """What an endpoint's own count of ``n_counted`` prompts says of a model: tokens a byte."""
+    """What an endpoint's own count of ``n_counted`` prompts says of a model: tokens a byte.
+
+    ``rates`` are the limits it told of on that occasion.
+    """
 
     tokens_per_byte: float
     most_per_byte: float
     n_counted: int
+    rates: Rates = Rates()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +88,14 @@ class PlanEstimate:
     """All variants, and the ``judges`` that grade them, who are part of every total.
 
     Totals are None when no price is known; ``unpriced`` names those left out.
-    ``expected_minutes`` is the time that the suite's rate limits leave no way around, None
-    without limits.
+    ``expected_minutes`` is the time that the rate limits leave no way around, None without
+    limits; ``limits_told``: some are known from the endpoint alone.
     """
 
     variants: tuple[VariantEstimate, ...]
     expected_minutes: float | None = None
     judges: tuple[VariantEstimate, ...] = ()
+    limits_told: bool = False
 
     @property
     def everything(self) -> tuple[VariantEstimate, ...]:
@@ -121,13 +141,11 @@ def estimate_plan(
     samples: int,
     *,
     calibrations: Mapping[str, Calibration] | None = None,
-    requests_per_minute: int | None = None,
-    input_tokens_per_minute: int | None = None,
-    output_tokens_per_minute: int | None = None,
+    rates: Rates = Rates(),
 ) -> PlanEstimate:
     """The price of a plan, from prompts rendered for the ``probe`` cases (some of ``n_cases``).
 
-    ``calibrations`` are by model name; the rate limits are those of each model.
+    ``calibrations`` are by model name; ``rates`` are the suite's limits, of each model.
     """
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
     weights = {
@@ -143,12 +161,10 @@ def estimate_plan(
         )
         for planned in variants
     )
-    per_minute = {
-        "requests": requests_per_minute,
-        "input_tokens": input_tokens_per_minute,
-        "expected_output_tokens": output_tokens_per_minute,
-    }
-    return PlanEstimate(estimates, _minutes(variants, estimates, per_minute))
+    by_model = {name: rates.tighter(calibration.rates) for name, calibration in known.items()}
+    minutes = _minutes(variants, estimates, by_model, rates)
+    are_told = any(limits != rates for limits in by_model.values())
+    return PlanEstimate(estimates, minutes, limits_told=are_told)
 
 
 def _by_length(model: str) -> Calibration:
@@ -272,15 +288,21 @@ def _expected_share(thinking: Thinking) -> float:
 def _minutes(
     variants: Sequence[PlannedVariant],
     estimates: Sequence[VariantEstimate],
-    per_minute: Mapping[str, int | None],
+    by_model: Mapping[str, Rates],
+    others: Rates,
 ) -> float | None:
     """Minutes at the tightest limit of the model that needs longest; models run side by side."""
     needs: dict[tuple[str, str], float] = {}
     for planned, estimate in zip(variants, estimates, strict=True):
-        for name, limit in per_minute.items():
+        model = planned.variant.model
+        limits = by_model.get(model, others)
+        for name, limit, need in (
+            ("requests", limits.requests, estimate.requests),
+            ("input", limits.input_tokens, estimate.input_tokens),
+            ("output", limits.output_tokens, estimate.expected_output_tokens),
+        ):
             if limit and not planned.endpoint.is_embedded:
-                key = (planned.variant.model, name)
-                needs[key] = needs.get(key, 0.0) + getattr(estimate, name) / limit
+                needs[model, name] = needs.get((model, name), 0.0) + need / limit
     return max(needs.values(), default=None)
 
 

@@ -1,17 +1,19 @@
 import pytest
 from builders import a_case, a_suite
 
-from evalkit.plan.estimate import Calibration, estimate_plan, prompt_bytes
+from evalkit.plan.estimate import Calibration, Rates, estimate_plan, prompt_bytes
 from evalkit.plan.matrix import plan_variants
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint
 
+NO_RATES = Rates()
 
-def estimate(calibrations=None, limits=None, **fields):
+
+def estimate(calibrations=None, rates=NO_RATES, **fields):
     suite = Suite.model_validate(a_suite(answer_tokens=100, **fields))
     variants = plan_variants(suite, {m.name: Endpoint(m.name, "http://x") for m in suite.models})
     return estimate_plan(
-        variants, [a_case(question="x" * 350)], 10, 2, calibrations=calibrations, **(limits or {})
+        variants, [a_case(question="x" * 350)], 10, 2, calibrations=calibrations, rates=rates
     )
 
 
@@ -45,19 +47,29 @@ def test_an_endpoints_count_goes_before_the_guess():
 
 
 @pytest.mark.parametrize(
-    ("limits", "minutes"),
+    ("rates", "minutes"),
+    [(Rates(), None), (Rates(10), 2.0), (Rates(requests=10, output_tokens=100), 20.0)],
+)
+def test_time_is_that_of_the_tightest_limit(rates, minutes):
+    assert estimate(rates=rates, thinking=["off"]).expected_minutes == minutes
+
+
+@pytest.mark.parametrize(
+    ("suites", "told", "minutes", "limits_told"),
     [
-        ({}, None),
-        ({"requests_per_minute": 10}, 2.0),
-        ({"requests_per_minute": 10, "output_tokens_per_minute": 100}, 20.0),
+        (Rates(), Rates(requests=10), 2.0, True),
+        (Rates(requests=5), Rates(requests=10), 4.0, False),
+        (Rates(requests=40), Rates(requests=10), 2.0, True),
+        (Rates(requests=10), Rates(input_tokens=1000), 20 * 175 / 1000, True),
     ],
 )
-def test_time_is_that_of_the_tightest_limit(limits, minutes):
-    assert estimate(limits=limits, thinking=["off"]).expected_minutes == minutes
+def test_limits_that_the_endpoint_tells_hold_beside_the_suites(suites, told, minutes, limits_told):
+    plan = estimate({"claude-haiku-4-5": Calibration(0.5, 0.6, 8, told)}, suites, thinking=["off"])
+    assert (plan.expected_minutes, plan.limits_told) == (minutes, limits_told)
 
 
 def test_models_run_side_by_side():
-    two = estimate(limits={"requests_per_minute": 10}, models=["claude-haiku-4-5", "mystery"])
+    two = estimate(rates=Rates(10), models=["claude-haiku-4-5", "mystery"])
     assert two.expected_minutes == 2.0
 
 
