@@ -69,18 +69,10 @@ def bank(
 ) -> None:
     """Make a baseline of runs, say what it is worth, and what it replaces."""
     from evalkit.pipeline.banking import Provenance, make_baseline
-    from evalkit.store.baselines import UnknownBaseline, read_baseline, write_baseline
+    from evalkit.store.baselines import write_baseline
 
-    try:
-        before = read_baseline(baselines, name)
-    except UnknownBaseline:
-        before = None
     baseline, warnings = make_baseline(name, folders, Provenance(who(), why))
-    if before is not None and before.suite != baseline.suite:
-        raise UsageError(
-            f"'{name}' is the baseline of {before.suite}, and these are runs of {baseline.suite}",
-            "Choose another name, or remove it first: evalkit baseline rm " + name,
-        )
+    before = replaced(baselines, name, baseline.suite)
     path = write_baseline(baselines, baseline)
     for warning in warnings:
         click.secho("warning: ", fg="yellow", nl=False, err=True)
@@ -91,6 +83,22 @@ def bank(
         click.echo(f"Replaced the baseline of {before.created_at[:10]}.", err=True)
     describe(baseline)
     click.echo(f"Baseline: {path} ({path.stat().st_size / 1024:,.0f} kB)", err=True)
+
+
+def replaced(baselines: Path, name: str, suite: str) -> Baseline | None:
+    """The baseline that one of this name would replace; raises UsageError for another suite's."""
+    from evalkit.store.baselines import UnknownBaseline, read_baseline
+
+    try:
+        before = read_baseline(baselines, name)
+    except UnknownBaseline:
+        return None
+    if before.suite != suite:
+        raise UsageError(
+            f"'{name}' is the baseline of {before.suite}, and these are runs of {suite}",
+            "Choose another name, or remove it first: evalkit baseline rm " + name,
+        )
+    return before
 
 
 def who() -> str:
@@ -316,13 +324,12 @@ def collect(
     from evalkit.cli.options import all_overrides
     from evalkit.cli.progress import watching
     from evalkit.cli.run import confirm
-    from evalkit.pipeline.collecting import Collection, collect_bank
+    from evalkit.pipeline.collecting import Collection, collect_bank, note_banked
     from evalkit.pipeline.start import open_suite
-    from evalkit.store.baselines import baseline_path
 
-    baseline_path(baselines, name)
     env = environment(env_file)
     loaded = open_suite(suite, all_overrides(overrides, None, None, concurrency, max_cost_usd), env)
+    replaced(baselines, name, loaded.suite.name)  # told before anything is paid for
     plan = Collection(loaded, name, repeat, runs, env)
     if not yes:
         confirm(plan.expected_usd(), loaded.suite.budget.confirm_above_usd)
@@ -334,4 +341,5 @@ def collect(
             click.secho(f"Stopped: {outcome.stopped.message}", fg="yellow", err=True)
         return outcome.exit_code
     bank(folders, name, why, baselines, quiet=quiet)
+    note_banked(folders)
     return 0

@@ -53,6 +53,11 @@ concurrency_option = option(
 cost_option = option(
     "--max-cost-usd", type=click.FloatRange(0, min_open=True), help="Hard cap on the run's cost."
 )
+cache_option = option(
+    "--cache",
+    type=click.Choice(["off", "reuse", "refresh"]),
+    help="Answers of earlier runs: ignore, use, replace (default: the suite's word, else off).",
+)
 env_file_option = option(
     "--env-file",
     type=click.Path(path_type=Path),

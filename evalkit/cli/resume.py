@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evalkit.cli.options import (
+    cache_option,
     concurrency_option,
     cost_option,
     env_file_option,
@@ -40,6 +41,7 @@ from evalkit.errors import UsageError
     option("--extend", is_flag=True, help="With -c: also what it adds (variants, cases, samples)."),
     concurrency_option,
     cost_option,
+    cache_option,
     judges_option,
     runs_option,
     out_option,
@@ -59,6 +61,7 @@ def command(
     extend: bool,
     concurrency: int | None,
     max_cost_usd: float | None,
+    cache: str | None,
     no_judges: bool,
     runs: Path,
     out: Path,
@@ -94,7 +97,7 @@ def command(
         from evalkit.suite.load import load_suite
 
         adopt_suite(folder, load_suite(config, (), env), env, folder.manifest().only, extend=extend)
-    changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd}
+    changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd, "cache": cache}
     style = "none" if quiet else progress
     with watching(style, log_file, with_prompts=log_prompts, verbose=verbose) as listen:
         outcome = execute_run(

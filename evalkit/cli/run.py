@@ -12,6 +12,7 @@ import click
 
 from evalkit.cli.options import (
     all_overrides,
+    cache_option,
     concurrency_option,
     config_option,
     cost_option,
@@ -53,11 +54,7 @@ if TYPE_CHECKING:
     set_option,
     concurrency_option,
     cost_option,
-    option(
-        "--cache",
-        type=click.Choice(["off", "reuse", "refresh"]),
-        help="Answers of earlier runs: ignore, use, replace (default: the suite's word, else off).",
-    ),
+    cache_option,
     option(
         "--resume/--new",
         default=None,

@@ -124,9 +124,10 @@ def _print(document: Mapping[str, Any], indent: str = "") -> None:
     """Names and values, a line each; text from models is made harmless for terminals."""
     from evalkit.report.format import neutral
 
-    for name, value in document.items():
+    for key, value in document.items():
         if value is None or value == []:
             continue
+        name = neutral(key)
         if isinstance(value, Mapping):
             click.echo(f"{indent}{name}:")
             _print(value, f"{indent}  ")

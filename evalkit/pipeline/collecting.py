@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,10 +48,10 @@ def collect_bank(plan: Collection, listen: Listener) -> tuple[list[RunFolder], R
     """The finished runs, and the outcome of the one that ended early, if any did.
 
     Goes on with the runs of an earlier call that was interrupted, as long as the suite asks the
-    same. Raises what starting a run raises.
+    same; they are taken until :func:`note_banked`. Raises what starting a run raises.
     """
     loaded = without_cache(plan.loaded)
-    folders, collection = _begun(plan, loaded)
+    folders, collection = begun(plan, loaded)
     folders = folders[: plan.repeat]
     cap = loaded.suite.budget.max_cost_usd
     for number in range(plan.repeat):
@@ -69,29 +69,35 @@ def collect_bank(plan: Collection, listen: Listener) -> tuple[list[RunFolder], R
         outcome = execute_run(folder, plan.env, listen, changes={"max_cost_usd": left})
         if outcome.exit_code or outcome.manifest.status != "complete":
             return _finished(folders), outcome
+    return folders, None
+
+
+def note_banked(folders: Sequence[RunFolder]) -> None:
+    """Say that a baseline has been made of these runs: the next collection begins anew."""
     for folder in folders:
         write_job(folder.path, {**(read_job(folder.path) or {}), "is_banked": True})
-    return folders, None
 
 
 def _finished(folders: list[RunFolder]) -> list[RunFolder]:
     return [folder for folder in folders if folder.manifest().status == "complete"]
 
 
-def _begun(plan: Collection, loaded: LoadedSuite) -> tuple[list[RunFolder], str]:
+def begun(plan: Collection, loaded: LoadedSuite) -> tuple[list[RunFolder], str]:
     """The runs of a collection that was begun for this baseline and not yet banked, if any."""
     found: dict[str, list[RunFolder]] = {}
+    banked = set()
     for folder in list_runs(plan.runs):
-        if folder.path.parent.name != loaded.suite.name:
-            continue
         job = read_job(folder.path) or {}
-        if (
-            job.get("kind") == BANK
-            and job.get("baseline") == plan.name
-            and not job.get("is_banked")
-        ):
-            found.setdefault(str(job.get("collection")), []).append(folder)
+        is_of_suite = folder.path.parent.name == loaded.suite.name
+        if is_of_suite and job.get("kind") == BANK and job.get("baseline") == plan.name:
+            collection = str(job.get("collection"))
+            found.setdefault(collection, []).append(folder)
+            # One that says so speaks for all: noting it may have been cut short.
+            if job.get("is_banked"):
+                banked.add(collection)
     for collection, folders in reversed(found.items()):
+        if collection in banked:
+            continue
         if all(compare_with_run(one, loaded, plan.env, ()).is_same for one in folders):
             return folders, collection
     return [], secrets.token_hex(3)

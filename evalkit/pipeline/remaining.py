@@ -18,6 +18,29 @@ from evalkit.store.runs import RunFolder
 from evalkit.types import Case, Trial
 
 
+def finished_trials(
+    folder: RunFolder,
+    manifest: Manifest,
+    variants: Sequence[PlannedVariant],
+    samples: int,
+    *,
+    with_failed: bool,
+) -> npt.NDArray[np.bool_]:
+    """Which trials have an outcome, as :meth:`RunFolder.finished`.
+
+    Raises StoreError where the run's cases are fewer than it was made with.
+    """
+    keys = [planned.variant.key for planned in variants]
+    done = folder.finished(keys, samples, with_failed=with_failed)
+    if len(done) < manifest.n_cases:
+        raise StoreError(
+            f"{folder.cases_path}: has {len(done):,} cases, and the run {manifest.n_cases:,}",
+            "It is of another run, or an older copy: restore the right one. Nothing was changed.",
+        )
+    # An extension that was cut short may have left more cases than the manifest speaks of.
+    return done[: manifest.n_cases]
+
+
 def remaining_trials(
     folder: RunFolder,
     variants: Sequence[PlannedVariant],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +14,13 @@ from evalkit.pipeline.judges import judge_endpoints, judge_names
 from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
-from evalkit.pipeline.remaining import count_totals, remaining_trials
+from evalkit.pipeline.remaining import count_totals, finished_trials, remaining_trials
 from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.watch import Watch
 from evalkit.pipeline.wiring import check_same_hosts, endpoint_hosts, find_keys, resolve_endpoints
-from evalkit.plan.matrix import plan_variants, price_of
+from evalkit.plan.matrix import PlannedVariant, plan_variants, price_of
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer
 from evalkit.store.lock import RunLock
@@ -28,6 +28,7 @@ from evalkit.store.manifest import Manifest, Status, write_manifest
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
+from evalkit.types import Endpoint
 
 # What can be graded between two answers without anybody noticing.
 _QUICK_SCORERS = (
@@ -64,25 +65,20 @@ def execute_run(
 ) -> RunOutcome:
     """Ask every trial that has no outcome yet, then the suite's ``judges``.
 
-    ``changes`` are knobs that may differ from one session to the next: ``concurrency`` and
-    ``max_cost_usd``. ``watch`` says in which order cases are asked, and may end the run early.
-    Raises StoreError (locked, full, damaged), ConfigError (no key), and
-    LocalModelError; everything else that ends a run early is in the outcome.
+    ``changes`` are knobs that may differ from one session to the next: ``concurrency``,
+    ``max_cost_usd`` and ``cache``. ``watch`` says in which order cases are asked, and may end the
+    run early. Raises StoreError (locked, full, damaged), ConfigError (no key), and LocalModelError;
+    everything else that ends a run early is in the outcome.
     """
-    suite = with_changes(stored_suite(folder), changes or {})
-    manifest = folder.manifest()
-    endpoints = resolve_endpoints(suite, env)
-    check_same_hosts(manifest.endpoints, endpoint_hosts(endpoints), "start a new run")
-    keys = find_keys(endpoints, env)
-    if judges:
-        find_keys(judge_endpoints(suite, env), env)
-    variants = plan_variants(suite, endpoints, manifest.only)
     writer = RunWriter(folder)
     try:
-        names = [planned.variant.key for planned in variants]
-        # An extension that was cut short may have left more cases than the manifest speaks of.
-        done = folder.finished(names, suite.samples, with_failed=not retry_failed)
-        done = done[: manifest.n_cases]
+        # Read once nobody else writes it: a run extended meanwhile would be set back.
+        asked = _asked(folder, env, changes or {}, judges=judges)
+        suite, manifest, variants = asked.suite, asked.manifest, asked.variants
+        names = tuple(planned.variant.key for planned in variants)
+        done = finished_trials(
+            folder, manifest, variants, suite.samples, with_failed=not retry_failed
+        )
         n_done = int(done.sum())
         listen(RunStarted(manifest.name, str(folder.path), manifest.planned, n_done))
         write_manifest(folder.path, replace(manifest, status="running"))
@@ -96,13 +92,15 @@ def execute_run(
         live = Live(
             planned=manifest.planned,
             done=n_done,
-            variants=tuple(names),
+            variants=names,
             ledger=ledger,
             scorer=_running_scorer(suite),
             counts=dict(zip(names, done.sum(axis=(0, 2)).tolist(), strict=True)),
         )
-        with open_answers(suite.cache, endpoints, manifest.run_id, env) as cache:
-            session = Session(suite, endpoints, keys, live, writer, listen, cache, watch=watch)
+        with open_answers(suite.cache, asked.endpoints, manifest.run_id, env) as cache:
+            session = Session(
+                suite, asked.endpoints, asked.keys, live, writer, listen, cache, watch=watch
+            )
             stopped = in_loop(session.run(trials)) if n_done < manifest.planned else None
         writer.finish()
         manifest = _finished(folder, manifest, stopped)
@@ -121,6 +119,29 @@ def execute_run(
     return _after(outcome, judged, suite)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a run asks, where, and with which keys."""
+
+    suite: Suite
+    manifest: Manifest
+    endpoints: Mapping[str, Endpoint]
+    keys: Mapping[str, str | None]
+    variants: Sequence[PlannedVariant]
+
+
+def _asked(
+    folder: RunFolder, env: Mapping[str, str], changes: Mapping[str, Any], *, judges: bool
+) -> _Asked:
+    suite, manifest = with_changes(stored_suite(folder), changes), folder.manifest()
+    endpoints = resolve_endpoints(suite, env)
+    check_same_hosts(manifest.endpoints, endpoint_hosts(endpoints), "start a new run")
+    keys = find_keys(endpoints, env)
+    if judges:
+        find_keys(judge_endpoints(suite, env), env)
+    return _Asked(suite, manifest, endpoints, keys, plan_variants(suite, endpoints, manifest.only))
+
+
 def _after(outcome: RunOutcome, judged: Judged, suite: Suite) -> RunOutcome:
     """How a run ended whose answers were judged."""
     code = outcome.exit_code
@@ -133,13 +154,15 @@ def _after(outcome: RunOutcome, judged: Judged, suite: Suite) -> RunOutcome:
 
 
 def with_changes(suite: Suite, changes: Mapping[str, Any]) -> Suite:
-    """The suite with other knobs for this sitting: ``concurrency`` and ``max_cost_usd``."""
-    limits, budget = suite.limits, suite.budget
+    """The suite with other knobs for this sitting: ``concurrency``, ``max_cost_usd``, ``cache``."""
+    limits, budget, cache = suite.limits, suite.budget, suite.cache
     if changes.get("concurrency") is not None:
         limits = limits.model_copy(update={"concurrency": changes["concurrency"]})
     if changes.get("max_cost_usd") is not None:
         budget = budget.model_copy(update={"max_cost_usd": changes["max_cost_usd"]})
-    return suite.model_copy(update={"limits": limits, "budget": budget})
+    if changes.get("cache") is not None:
+        cache = cache.model_copy(update={"mode": changes["cache"]})
+    return suite.model_copy(update={"limits": limits, "budget": budget, "cache": cache})
 
 
 def _running_scorer(suite: Suite) -> Scorer | None:

@@ -120,7 +120,10 @@ def _rows(folder: RunFolder) -> Iterator[tuple[dict[str, Any], Case]]:
         cases = folder.cases_named(table["case_id"])
         for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
             for row in batch.to_pylist():
-                yield row, cases[row["case_id"]]
+                case = cases.get(row["case_id"])
+                if case is None:
+                    raise folder.foreign(row["case_id"], row["variant_key"], row["sample"])
+                yield row, case
 
 
 def _scored(

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.store.files import write_atomically
+from evalkit.store.files import write_atomically, writing
 from evalkit.store.parts import Digests, key_digests
 from evalkit.store.runs import RunFolder
 from evalkit.tables import RESPONSES
@@ -26,8 +26,8 @@ _ROWS = 4_096
 def export_run(folder: RunFolder, kind: str, path: Path) -> int:
     """Write all outcomes with their scores to a file, whole or not at all; how many rows.
 
-    ``kind`` is a key of :data:`FORMATS`. A scorer's grades are columns ``score:<name>``. Raises
-    StoreError.
+    ``kind`` is a key of :data:`FORMATS`. A scorer's grades are columns ``score:<name>``. A link is
+    followed; a pipe or a device is written as it is. Raises StoreError.
     """
     count = 0
 
@@ -37,7 +37,12 @@ def export_run(folder: RunFolder, kind: str, path: Path) -> int:
             count += table.num_rows
             yield table
 
-    write_atomically(path, lambda aside: FORMATS[kind](aside, rows()))
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        with writing(path):
+            FORMATS[kind](target, rows())
+    else:
+        write_atomically(target, lambda aside: FORMATS[kind](aside, rows()))
     return count
 
 

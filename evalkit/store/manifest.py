@@ -61,16 +61,40 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         data = orjson.loads(path.read_bytes())
-        manifest = Manifest(**{**data, "only": tuple(data.get("only", ()))})
     except FileNotFoundError as error:
         raise UnknownRun(f"{folder}: not a run folder (no {MANIFEST})") from error
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (orjson.JSONDecodeError, TypeError) as error:
-        raise StoreError(f"{path}: damaged: {error}") from error
-    if manifest.format > FORMAT:
+    except orjson.JSONDecodeError as error:
+        raise _damaged(path, str(error)) from error
+    told = data.get("format") if isinstance(data, dict) else None
+    if not isinstance(told, int):
+        raise _damaged(path, "it is no manifest")
+    if told > FORMAT:
         raise StoreError(
-            f"{path}: format {manifest.format} is newer than this evalkit reads ({FORMAT})",
+            f"{path}: format {told} is newer than this evalkit reads ({FORMAT})",
             "Use the evalkit that made the run, or a newer one.",
         )
-    return manifest
+    for name, kind in _KINDS.items():
+        # What came with a later version is not in older ones.
+        if not isinstance(data.get(name, {} if name in _LATER else None), kind):
+            raise _damaged(path, f"'{name}' is missing or not what it should be")
+    try:
+        return Manifest(**{**data, "only": tuple(data.get("only") or ())})
+    except TypeError as error:
+        raise _damaged(path, str(error)) from error
+
+
+_LATER = ("totals", "judges")
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("run_id", "name", "started_at", "status"), str),
+    **dict.fromkeys(("suite", "digests", "versions", "endpoints", "totals", "judges"), dict),
+    **dict.fromkeys(("planned", "n_cases"), int),
+}
+
+
+def _damaged(path: Path, how: str) -> StoreError:
+    return StoreError(
+        f"{path}: damaged: {how}",
+        f"The answers in {path.parent} are kept as they are. Restore the manifest from a copy.",
+    )

@@ -161,7 +161,7 @@ class RunFolder:
         """Which trials have an outcome: cases x variants x samples, in the order of the plan.
 
         ``variants`` are keys. Without failed ones if those shall be asked again. One byte a trial,
-        so that a million of them is nothing.
+        so that a million of them is nothing. Raises StoreError for an outcome of no such trial.
         """
         ids = read_table(self.cases_path, ["case_id"])["case_id"].combine_chunks()
         done = np.zeros((len(ids), len(variants), samples), dtype=np.bool_)
@@ -176,8 +176,22 @@ class RunFolder:
             places = [np.asarray(pc.fill_null(column, -1)) for column in (case, variant)]
             sample = np.asarray(table["sample"])
             known = (places[0] >= 0) & (places[1] >= 0) & (sample < samples)
-            done[places[0][known], places[1][known], sample[known]] = True
+            if not known.all():
+                row = table.filter(pa.array(~known)).slice(0, 1).to_pylist()[0]
+                raise self.foreign(row["case_id"], row["variant_key"], row["sample"])
+            done[places[0], places[1], sample] = True
         return done
+
+    def foreign(self, case_id: str, variant: str, sample: int) -> StoreError:
+        """The error of an outcome that no trial of this run has."""
+        told = {"case_id": case_id, "variant_key": variant, "sample": sample}
+        holding = (part for part in self.parts() if told in read_part(part, list(told)).to_pylist())
+        return StoreError(
+            f"{next(holding, self.journal_path)}: holds an answer that this run did not ask for: "
+            f"case '{case_id}', {variant}, sample {sample}",
+            f"Either it or {self.cases_path.name} is of another run, or an older copy. Move it out "
+            "of the folder, or restore the other; nothing was changed.",
+        )
 
     def scores(self, scorer: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """A scorer's grades (schema SCORES, or some columns), or None if it has not run."""

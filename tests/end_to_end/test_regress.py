@@ -18,7 +18,9 @@ from end_to_end_shell import KEY, Finished, Shell
 from servers import RunningServer, simulated_server
 
 from evalkit.cli.main import main
+from evalkit.pipeline.collecting import Collection, begun
 from evalkit.store.runs import list_runs
+from evalkit.suite.load import load_suite
 
 ROWS = 240
 SUITE = """\
@@ -124,6 +126,30 @@ def home(
     (tmp_path / "baselines").mkdir()
     (tmp_path / "baselines" / "nightly.json").write_text(banked.read_text())
     return Home(tmp_path, in_process(tmp_path, monkeypatch, capsys))
+
+
+def test_a_bank_that_could_not_be_written_is_not_collected_again(
+    home: Home, good: RunningServer
+) -> None:
+    command = ("baseline", "collect", "few", "suite.yaml", "--repeat", "2", "-y", "-q")
+    small = ("--set", "dataset.limit=4")
+    in_the_way = home.folder / "baselines" / ".few.json.tmp"
+    in_the_way.mkdir()
+    refused = home.run(good.base_url, *command, *small)
+    assert refused.code == 2 and "few.json: cannot be written" in refused.err
+    in_the_way.rmdir()
+    seen = len(good.requests())
+    done = home.run(good.base_url, *command, *small)
+    assert done.code == 0, done.err
+    assert len(good.requests()) == seen
+    assert len(json.loads((home.folder / "baselines" / "few.json").read_text())["runs"]) == 2
+    # Noting that may be cut short: one run that says so speaks for both, and none is asked again.
+    job = next((home.folder / "runs" / "sums").glob("*/job.json"))
+    job.write_text(json.dumps({**json.loads(job.read_text()), "is_banked": False}))
+    plan = Collection(
+        load_suite(home.folder / "suite.yaml", small[1:], {}), "few", 2, home.folder / "runs", {}
+    )
+    assert begun(plan, plan.loaded)[0] == []
 
 
 def test_a_quiet_night_then_a_loss(home: Home, good: RunningServer, bad: RunningServer) -> None:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import a_case, a_failure, a_result, a_suite
 from store.test_runs import entries, manifest
 
-from evalkit.pipeline.remaining import count_totals, remaining_trials
+from evalkit.errors import StoreError
+from evalkit.pipeline.remaining import count_totals, finished_trials, remaining_trials
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.plan.trials import plan_trials
@@ -51,3 +54,15 @@ def test_totals_are_counted_over_parts_and_journal(folder):
     told = count_totals(folder, 9)
     writer.abandon()
     assert (told["ok"], told["failed"], told["cached"], told["cost_usd"]) == (3, 1, 1, 0.75)
+
+
+def test_cases_of_an_older_copy_are_told(folder):
+    suite = Suite.model_validate(a_suite(thinking=["off"]))
+    variants = plan_variants(suite, resolve_endpoints(suite, {}))
+    told = folder.manifest()
+    assert finished_trials(folder, told, variants, 1, with_failed=True).shape == (5, 1, 1)
+    grown, shrunk = replace(told, n_cases=6), replace(told, n_cases=4)
+    with pytest.raises(StoreError, match=r"cases\.parquet: has 5 cases, and the run 6"):
+        finished_trials(folder, grown, variants, 1, with_failed=True)
+    # Cases of an extension that was cut short are none of the run's yet.
+    assert len(finished_trials(folder, shrunk, variants, 1, with_failed=True)) == 4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow.parquet as pq
 import pytest
@@ -81,3 +83,19 @@ def test_a_run_without_outcomes_and_a_folder_that_refuses(tmp_path, kind):
     assert (tmp_path / "none").exists()
     with pytest.raises(StoreError, match="cannot be written"):
         export_run(run, kind, tmp_path / "nowhere" / "file")
+
+
+def test_a_link_is_followed_and_a_pipe_written_to(folder, tmp_path):
+    export_run(folder, "jsonl", tmp_path / "a.jsonl")
+    whole = (tmp_path / "a.jsonl").read_bytes()
+    (tmp_path / "there.jsonl").write_text("old")
+    (tmp_path / "link.jsonl").symlink_to("there.jsonl")
+    export_run(folder, "jsonl", tmp_path / "link.jsonl")
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert (tmp_path / "there.jsonl").read_bytes() == whole
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        assert export_run(folder, "jsonl", tmp_path / "pipe") == len(TEXTS) + 1
+        assert read.result(timeout=60) == whole
+    assert (tmp_path / "pipe").is_fifo()

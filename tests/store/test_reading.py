@@ -63,6 +63,20 @@ def test_what_is_finished_is_found_by_case_variant_and_sample(folder):
     writer.abandon()
 
 
+@pytest.mark.parametrize("other", [{"case_id": "c9"}, {"case_id": "c1", "sample": 2}])
+def test_an_answer_nobody_asked_for_is_told_with_its_file(folder, other):
+    writer = RunWriter(folder)
+    writer.commit(entries(a_result(0), a_result(1)))
+    writer.seal()
+    writer.commit(entries(a_result(9, trial=a_trial(9, **other))))
+    with pytest.raises(StoreError, match=r"journal\.sqlite: holds an answer.*not ask for: case"):
+        folder.finished([VARIANT], 2)
+    writer.seal()
+    writer.abandon()
+    with pytest.raises(StoreError, match=r"part-00001\.parquet: holds an answer.*not ask for"):
+        folder.finished([VARIANT], 2)
+
+
 def test_cases_are_picked_by_place_and_by_name(folder):
     wanted = np.array([False, True, False, False, True, False])
     assert [case.id for case in folder.cases(wanted)] == ["c1", "c4"]

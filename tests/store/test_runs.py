@@ -233,7 +233,7 @@ def test_runs_are_found_by_path_name_id_and_age(tmp_path):
 def test_a_newer_format_and_a_damaged_manifest_are_told(folder):
     path = folder.path / "manifest.json"
     good = path.read_text()
-    path.write_text(good.replace('"format": 1', '"format": 99'))
+    path.write_text(good.replace('"format": 1', '"format": 99, "what_is_new": 1'))
     with pytest.raises(StoreError, match="newer than this evalkit"):
         folder.manifest()
     path.write_text(good[:40])
