@@ -36,7 +36,8 @@ async def collect(
 
     ``trials`` are those still without an outcome, lazily. Ends early when ``stop`` says so, and
     sets it for the budget, for a row of failures, and for an error that dooms the run. Raises
-    StoreError when outcomes can no longer be stored. What ``cache`` knows is not asked.
+    StoreError when outcomes can no longer be stored. What ``cache`` knows is not asked; where it
+    fails the run ends early, in good order.
 
     At most ``most_open`` trials are asked but not yet stored at any moment: were the power cut,
     so many would be paid for twice.
@@ -66,12 +67,15 @@ async def _uncached(
         await recorder.room()
         if stop.event.is_set():
             return
-        known = cache.find(trial) if cache else None
+        try:
+            known = cache.find(trial) if cache else None
+        except StoreError as error:
+            stop.because_of(error)
+            return
+        recorder.expect()
         if known is None:
-            recorder.expect()
             yield trial
         else:
-            recorder.expect()
             recorder.record(known)
             await asyncio.sleep(0)  # a run answered by the cache alone still hears of Ctrl-C
 
@@ -144,8 +148,16 @@ class Recorder:
 
     def _committed(self, entries: Sequence[Entry]) -> None:
         if self._cache:
-            self._cache.keep(entry.told.result for entry in entries)
+            self._keep(self._cache, entries)
         self._loop.call_soon_threadsafe(self._tell, [entry.told for entry in entries])
+
+    def _keep(self, cache: CachedAnswers, entries: Sequence[Entry]) -> None:
+        """Where it fails the run ends in good order: its own store is well, and so is the rest."""
+        try:
+            cache.keep(entry.told.result for entry in entries)
+        except StoreError as error:
+            self._cache = None
+            self._failed(error)
 
     def _tell(self, finished: Sequence[TrialFinished]) -> None:
         self._open -= len(finished)

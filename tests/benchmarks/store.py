@@ -1,17 +1,14 @@
 """What a run of a million trials takes: memory, disk, stalls, and the time to find what is missing.
 
-    python tests/benchmarks/store.py --trials 1000000 [--http 1000000] [--folder PLACE]
+    python tests/benchmarks/store.py --trials 1000000 [--folder PLACE]
 
 Each step is a process of its own, so that its peak memory is its own. ``write`` is the real loop
 (plan, admission, journal, sealing) over answers that take no time, so that nothing but evalkit is
 measured; ``resume`` opens the run, finds what is missing and counts totals; ``export`` writes all
-of it to a CSV file. ``http`` is the real command line against a server on loopback in a process of
-its own, watched from outside: its memory while it asks and at the end, when it scores, compares
-and writes the report, then the same for ``evalkit resume`` after a part has been lost.
+of it to a CSV file. ``whole_run.py`` watches the real command line over HTTP.
 
 A stall is how late the event loop came back to a task. ``own`` leaves out what the loop's thread
-waited for a CPU: on a shared machine that says nothing of evalkit. For ``http`` it is the part in
-which evalkit itself computed, and an idle process tells how late the machine was meanwhile.
+waited for a CPU: on a shared machine that says nothing of evalkit.
 """
 
 from __future__ import annotations
@@ -32,17 +29,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-VARIANTS = 4
+from whole_run import prepare
+
 OPEN = 256
-SUITE = """\
-name: bench
-dataset: {path: rows.jsonl, id: id, target: answer}
-prompts: {plain: "What is {{ question }}?"}
-models: [claude-haiku-4-5]
-thinking: [off, 1024, 2048, 4096]
-answer_tokens: 64
-scorers: [number]
-"""
 ENV = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "ANTHROPIC_API_KEY": "k"}
 
 
@@ -53,14 +42,6 @@ def rss_mb() -> float:
 
 def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-
-
-def prepare(folder: Path, trials: int) -> None:
-    with (folder / "rows.jsonl").open("w") as file:
-        for number in range(trials // VARIANTS):
-            row = {"id": f"case-{number:07d}", "question": f"{number} + 1", "answer": number + 1}
-            file.write(json.dumps(row) + "\n")
-    (folder / "suite.yaml").write_text(SUITE)
 
 
 class Instant:
@@ -230,105 +211,7 @@ def export(folder: Path, trials: int) -> dict[str, object]:
     return {"rows": rows, "seconds": round(took, 1), "peak_rss_mb": round(peak_mb(), 1)}
 
 
-IDLE = """
-import time
-longest = 0.0
-while True:
-    before = time.perf_counter()
-    time.sleep(0.02)
-    late = time.perf_counter() - before - 0.02
-    if late > longest:
-        longest = late
-        print(round(late * 1000, 1), flush=True)
-"""
-
-
-def http(folder: Path, trials: int) -> dict[str, object]:
-    """The real command line over loopback: a run, then a resume after a part was lost."""
-    server = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("loopback.py"), "--latency", "0.02"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        base_url = server.stdout.readline().split()[-1]
-        told = {"run": watched(folder, base_url, "run", "suite.yaml", "-y")}
-        (part, *_) = (folder / "runs").rglob("part-*.parquet")
-        part.unlink()
-        told["resume"] = watched(folder, base_url, "resume")
-    finally:
-        server.terminate()
-        server.wait()
-    return told
-
-
-def watched(folder: Path, base_url: str, *args: str) -> dict[str, object]:
-    """One command, looked at from outside twice a second."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "evalkit", *args, "-q", "-j", "64"],
-        cwd=folder,
-        env={**os.environ, **ENV, "ANTHROPIC_BASE_URL": base_url},
-        stdout=subprocess.DEVNULL,
-    )
-    idle = subprocess.Popen([sys.executable, "-c", IDLE], stdout=subprocess.PIPE, text=True)
-    memory: dict[int, float] = {}
-    start, began, first, live, peak = time.perf_counter(), time.time(), None, {}, 0.0
-    asking_s = 0.0
-    while process.poll() is None:
-        time.sleep(0.5)
-        now = status_of(folder, began)
-        is_asking = now and time.time() - now["at"] < 2 and now["done"] < now["planned"]
-        if now and is_asking:
-            first = first or round(time.perf_counter() - start, 1)
-            live, asking_s, peak = now, time.perf_counter() - start, peak_of(process.pid) or peak
-            memory.setdefault(10 * now["done"] // now["planned"] * 10, memory_of(process.pid))
-        elif now:
-            live = now
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    idle.kill()
-    lateness = idle.communicate()[0].split()
-    return {
-        "exit_code": process.returncode,
-        "asking_s": round(asking_s, 1),
-        "asking_after_s": first,
-        "whole_s": round(time.perf_counter() - start, 1),
-        "rss_mb_by_percent": memory,
-        "peak_rss_mb_asking": peak,
-        "peak_rss_mb_whole": round(usage.ru_maxrss * 1024 / 1e6, 1),
-        "longest_stall_ms": round(1000 * live.get("stall_s", 0.0), 1),
-        "longest_own_stall_ms": round(1000 * live.get("stall_cpu_s", 0.0), 1),
-        "longest_stall_ms_of_an_idle_process": float(lateness[-1]) if lateness else None,
-    }
-
-
-def status_of(folder: Path, since: float) -> dict[str, float] | None:
-    """What the run tells of itself, if it has told anything in this sitting."""
-    for path in (folder / "runs").glob("*/*/status.json"):
-        told = json.loads(path.read_text())
-        if told["at"] >= since:
-            return told
-    return None
-
-
-def memory_of(pid: int) -> float:
-    return told_mb(pid, "VmRSS")
-
-
-def peak_of(pid: int) -> float:
-    return told_mb(pid, "VmHWM")
-
-
-def told_mb(pid: int, name: str) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    found = [line for line in lines if line.startswith(name)]
-    return round(int(found[0].split()[1]) * 1024 / 1e6, 1) if found else 0.0
-
-
-STEPS = {"write": write, "resume": resume, "export": export, "http": http}
+STEPS = {"write": write, "resume": resume, "export": export}
 
 
 def step(name: str, folder: Path, trials: int) -> None:
@@ -341,17 +224,14 @@ def step(name: str, folder: Path, trials: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--trials", type=int, default=1_000_000, help="0: only --http")
-    parser.add_argument("--http", type=int, default=0, help="trials over loopback; 0: none")
+    parser.add_argument("--trials", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--step", choices=list(STEPS))
     told = parser.parse_args()
     if told.step:
         print(json.dumps(STEPS[told.step](told.folder, told.trials)))
         sys.exit()
-    for steps, trials in ((("write", "resume", "export"), told.trials), (("http",), told.http)):
-        with tempfile.TemporaryDirectory(dir=told.folder) as place:
-            if trials:
-                prepare(Path(place), trials)
-                for name in steps:
-                    step(name, Path(place), trials)
+    with tempfile.TemporaryDirectory(dir=told.folder) as place:
+        prepare(Path(place), told.trials)
+        for name in STEPS:
+            step(name, Path(place), told.trials)

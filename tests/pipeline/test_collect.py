@@ -4,7 +4,7 @@ import pytest
 from builders import a_case, a_request, a_trial
 from fakes import FakeClient, FakeClock
 
-from evalkit.errors import EXIT_API, EXIT_BUDGET, ApiError, StoreError
+from evalkit.errors import EXIT_API, EXIT_BUDGET, EXIT_USAGE, ApiError, StoreError
 from evalkit.events import TrialFinished
 from evalkit.executors.local import LocalExecutor
 from evalkit.messages.pricing import find_price
@@ -31,11 +31,13 @@ def stored_keys(folder) -> set[str]:
     return set(folder.responses(["trial_key"])["trial_key"].to_pylist())
 
 
-async def run(writer, client, trials, *, cap=None, workers=4, stop=None, heard=None, most=50):
+async def run(
+    writer, client, trials, *, cap=None, workers=4, stop=None, heard=None, most=50, cache=None
+):
     stop = stop or Stop()
     heard = [] if heard is None else heard
     ledger = Ledger({MODEL: find_price(MODEL)}, cap)
-    recorder = Recorder(writer, heard.append, stop)
+    recorder = Recorder(writer, heard.append, stop, cache)
     try:
         await collect(
             one_by_one(trials),
@@ -44,6 +46,7 @@ async def run(writer, client, trials, *, cap=None, workers=4, stop=None, heard=N
             recorder=recorder,
             stop=stop,
             circuit=Circuit(most),
+            cache=cache,
         )
     finally:
         await asyncio.to_thread(recorder.close)
@@ -157,3 +160,28 @@ async def test_a_store_that_fails_stops_the_run(writer, monkeypatch):
     client.send = slowly
     with pytest.raises(StoreError, match="the disk is full"):
         await run(writer, client, trials(10_000))
+
+
+class BrokenCache:
+    """A cache that can no longer be read, or written, after so many answers."""
+
+    def __init__(self, *, reads: float = float("inf"), writes: float = float("inf")):
+        self.reads, self.writes = reads, writes
+
+    def find(self, trial):
+        self.reads -= 1
+        if self.reads < 0:
+            raise StoreError("the answer cache cannot be used", "Go on without it.")
+
+    def keep(self, results):
+        self.writes -= len(list(results))
+        if self.writes < 0:
+            raise StoreError("the answer cache cannot be used", "Go on without it.")
+
+
+@pytest.mark.parametrize("broken", [{"reads": 20}, {"writes": 9}])
+async def test_a_cache_that_fails_costs_no_answer_that_was_paid_for(writer, broken):
+    client = FakeClient()
+    stop, _, heard = await run(writer, client, trials(400), workers=8, cache=BrokenCache(**broken))
+    assert "cache cannot be used" in stop.reason.message and stop.reason.exit_code == EXIT_USAGE
+    assert len(stored_keys(writer.folder)) == len(heard) == len(client.requests)
