@@ -94,7 +94,7 @@ def command(
             judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))
 
     chosen, tell = loaded.suite if loaded else None, None if quiet else say
-    names = rescore_run(folder, chosen, None if no_judges else ask, tell)
+    names = rescore_run(folder, chosen, None if no_judges else ask, tell, env)
     told = [_scores(folder, name) for name in names]
     if as_json:
         click.echo(json.dumps({"run": str(folder.path), "scores": told}))

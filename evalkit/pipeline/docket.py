@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from evalkit.errors import TemplateError
 from evalkit.messages.request import encode_request, request_digest
 from evalkit.pipeline.judges import REPAIR, Bench, Seat
-from evalkit.pipeline.rivals import COLUMNS, Rivals, load_rivals
+from evalkit.pipeline.rivals import COLUMNS, Rivals
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.trials import trial_key
 from evalkit.scorers.judge import Matter
 from evalkit.scorers.judge_form import Order
 from evalkit.store.runs import RunFolder
 from evalkit.tables import response_of
+from evalkit.templates import ROW, attributes_of
 from evalkit.types import Case, Request, Response, Score, Trial, Usage
 
 _BATCH_ROWS = 2_000
+_TASKS_KEPT = 256
 _ORDERS: Mapping[str, Order] = {"": "alone", "-first": "first", "-second": "second"}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An outcome of the run; ``response`` is None where no answer came."""
+    """An outcome of the run; ``response`` is None where no answer came.
+
+    ``is_altered``: the rival of another run answered another row of this name.
+    """
 
     trial_key: str
     variant: str
     sample: int
     case: Case
     response: Response | None
+    is_altered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +62,27 @@ class Docket:
         self.bench = bench
         self._folder = folder
         self._variants = {planned.variant.key: planned for planned in variants}
-        self._cases = {case.id: case for case in folder.cases()}
         pairwise = bench.spec.pairwise
-        self._rivals = load_rivals(pairwise, folder) if pairwise else None
-        # All samples of a case were asked the same.
-        self._task = lru_cache(maxsize=256)(self._render_task)
+        self._rivals = Rivals(pairwise, folder) if pairwise else None
+        self._tasks: dict[tuple[str, str], str] = {}
 
     def answers(self) -> Iterator[Answer]:
-        """Every outcome of the run in the order it is stored in."""
+        """Every outcome of the run in the order it is stored in; no more cases are held than a
+        part of the run has.
+        """
+        columns = _asked_columns(self.bench, self._variants.values())
         for table in self._folder.outcomes(["trial_key", *COLUMNS]):
+            cases = self._folder.cases_named(table["case_id"])
+            altered = self._rivals.altered(cases, columns) if self._rivals else set()
             for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
                 for row in batch.to_pylist():
                     yield Answer(
                         row["trial_key"],
                         row["variant_key"],
                         row["sample"],
-                        self._cases[row["case_id"]],
+                        cases[row["case_id"]],
                         response_of(row) if row["status"] == "ok" else None,
+                        row["case_id"] in altered,
                     )
 
     def settled(self, answer: Answer) -> Score | None:
@@ -87,6 +96,9 @@ class Docket:
         if rival is None:
             told = f"{self._rivals.name} has no answer to this case to compare with"
             return Score(name, None, reason=told)
+        if answer.is_altered:
+            told = f"{self._rivals.name} answered another row of this case: nothing to compare"
+            return Score(name, None, reason=told)
         mine = answer.response
         if (rival.text, rival.tool_calls) == (mine.text, mine.tool_calls):
             return Score(name, 0.5, "as good", f"the same answer as that of {self._rivals.name}")
@@ -97,7 +109,7 @@ class Docket:
         if answer.response is None:
             return
         rival = self._rival(answer, self._rivals) if self._rivals else None
-        task = self._task(answer.variant, answer.case.id)
+        task = self._task(answer.variant, answer.case)
         for suffix in self.bench.suffixes:
             matter = Matter(answer.case, task, answer.response, rival, _ORDERS[suffix])
             for seat in self.bench.seats:
@@ -128,8 +140,23 @@ class Docket:
     def _rival(self, answer: Answer, rivals: Rivals) -> Response | None:
         return rivals.find(answer.variant, answer.case.id, answer.sample)
 
-    def _render_task(self, variant: str, case_id: str) -> str:
-        return task_of(self.bench, self._variants[variant], self._cases[case_id])
+    def _task(self, variant: str, case: Case) -> str:
+        """What was asked; all samples of a case were asked the same."""
+        key = (variant, case.id)
+        if key not in self._tasks:
+            if len(self._tasks) >= _TASKS_KEPT:
+                self._tasks.clear()
+            self._tasks[key] = task_of(self.bench, self._variants[variant], case)
+        return self._tasks[key]
+
+
+def _asked_columns(bench: Bench, variants: Iterable[PlannedVariant]) -> frozenset[str]:
+    """The columns that an answer depends on, or what the judge is told was asked."""
+    templates = [template for planned in variants for template in planned.prompt.templates]
+    templates += [bench.task] if bench.task else []
+    named = (template.variables | attributes_of(template, ROW) for template in templates)
+    images = (planned.prompt.columns for planned in variants)
+    return frozenset().union(*named, *images)
 
 
 def check_question(bench: Bench, planned: PlannedVariant, case: Case) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.errors import DatasetError, UsageError
 from evalkit.pipeline.remaining import count_totals
-from evalkit.pipeline.start import blank_run, check_suite, checked_cases
+from evalkit.pipeline.start import blank_run, check_suite, checked_cases, with_rivals
 from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.trials import plan_trials
@@ -111,6 +111,7 @@ def import_answers(
     variants = plan_variants(suite, endpoints, keys)
     loaded = replace(loaded, suite=suite)
     place, manifest = blank_run(loaded, runs, {}, variants, keys)
+    manifest = with_rivals(manifest, loaded.suite, runs, env)
     job = {"kind": IMPORT, "file": path.name}
     cases = checked_cases(loaded, variants)
     manifest = prepare_run(place, manifest, loaded.text, cases, job)

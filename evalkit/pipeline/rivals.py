@@ -2,80 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.errors import EvalkitError, UsageError
 from evalkit.store.baselines import read_baseline
+from evalkit.store.judges import flat_column
 from evalkit.store.runs import RunFolder, find_run
 from evalkit.suite.judge_schema import JUDGE, PairwiseSpec, judge_of
 from evalkit.suite.schema import Suite
-from evalkit.tables import ANSWER_COLUMNS, response_of
-from evalkit.types import Response
+from evalkit.tables import ANSWER_COLUMNS, RESPONSES, response_of
+from evalkit.types import Case, Response
 
+_BASELINES = "baselines"
 COLUMNS = ["case_id", "variant_key", "sample", "status", *ANSWER_COLUMNS]
 
 
-@dataclass(frozen=True, slots=True)
 class Rivals:
-    """Answers by variant, case and sample; ``name`` is what they are called when one is missing.
+    """The answers that a judge of the run in ``folder`` compares with, kept as columns.
 
-    ``variant`` is the one variant they all come from, ``prompt`` that of the variants with the same
-    model and thinking; with neither each answer meets its own variant's.
+    They all come from the variant that the judge names, or from those of the prompt it names, with
+    the same model and thinking; where it names neither each answer meets its own variant's. A
+    stored run is looked for beside this one. Raises UsageError where there is no such run or it
+    has no such variant, StoreError for a damaged one.
     """
 
-    name: str
-    variant: str | None
-    prompt: str | None = None
-    answers: Mapping[tuple[str, str, int], Response] = field(default_factory=dict)
-    samples: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    def __init__(self, spec: PairwiseSpec, folder: RunFolder) -> None:
+        self.name = spec.variant or f"the run {spec.run}"
+        self._spec = spec
+        self._run = folder if spec.run is None else _stored(spec.run, folder)
+        table = _answers(spec, self._run)
+        self._columns = {name: flat_column(table[name]) for name in ANSWER_COLUMNS}
+        places: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        told = (table[name].to_pylist() for name in ("variant_key", "case_id", "sample"))
+        for row, (variant, case_id, sample) in enumerate(zip(*told, strict=True)):
+            places.setdefault((variant, case_id), []).append((sample, row))
+        # Samples are counted through, so that one that failed leaves no gap.
+        self._rows = {key: [row for _, row in sorted(found)] for key, found in places.items()}
 
     def find(self, variant: str, case_id: str, sample: int) -> Response | None:
         """The rival of an answer: of the same sample, or going round where there are fewer."""
-        of = self.variant or variant
-        if self.prompt is not None:
-            of = f"{self.prompt}/{variant.partition('/')[2]}"
-        count = self.samples.get((of, case_id), 0)
-        return self.answers.get((of, case_id, sample % count)) if count else None
+        of = self._spec.variant or variant
+        if "/" not in of:
+            of = f"{of}/{variant.partition('/')[2]}"
+        rows = self._rows.get((of, case_id))
+        if not rows:
+            return None
+        row = rows[sample % len(rows)]
+        return response_of({name: column[row].as_py() for name, column in self._columns.items()})
+
+    def altered(self, cases: Mapping[str, Case], columns: Set[str]) -> set[str]:
+        """Which of these cases had another row when a stored run answered them.
+
+        Only ``columns``, which the questions are made of, count, and those that both rows have.
+        """
+        if self._spec.run is None:
+            return set()
+        theirs = self._run.cases_named(pa.chunked_array([list(cases)], pa.string()))
+        return {
+            case_id
+            for case_id, case in theirs.items()
+            for column in columns & case.inputs.keys() & cases[case_id].inputs.keys()
+            if case.inputs[column] != cases[case_id].inputs[column]
+        }
 
 
-def load_rivals(spec: PairwiseSpec, folder: RunFolder) -> Rivals:
-    """The rivals that a judge of the run in ``folder`` names.
-
-    A stored run is looked for beside this one. Raises UsageError where there is no such run or it
-    has no such variant, StoreError for a damaged one.
-    """
-    where = folder if spec.run is None else _stored(spec.run, folder)
-    answers: dict[tuple[str, str, int], Response] = {}
-    found: dict[tuple[str, str], list[int]] = {}
+def _answers(spec: PairwiseSpec, run: RunFolder) -> pa.Table:
+    """The rivals' answers as one table (columns COLUMNS)."""
+    found = [RESPONSES.empty_table().select(COLUMNS)]
     variants: set[str] = set()
-    for row in _rows(where):
-        variants.add(row["variant_key"])
-        if row["status"] != "ok" or not _is_rival(spec, row["variant_key"]):
-            continue
-        place = (row["variant_key"], row["case_id"])
-        found.setdefault(place, []).append(row["sample"])
-        answers[(*place, row["sample"])] = response_of(row)
+    for table in run.outcomes(COLUMNS):
+        keys = pc.unique(table["variant_key"])
+        variants.update(keys.to_pylist())
+        rivals = [key for key in keys.to_pylist() if _is_rival(spec, key)]
+        is_rival = pc.is_in(table["variant_key"], pa.array(rivals, pa.string()))
+        found.append(table.filter(pc.and_(is_rival, pc.equal(table["status"], "ok"))))
     if spec.run is not None:
-        _check_variant(spec, where, variants)
-    # Samples are counted through, so that one that failed leaves no gap.
-    dense = {
-        (*place, number): answers[(*place, sample)]
-        for place, samples in found.items()
-        for number, sample in enumerate(sorted(samples))
-    }
-    is_prompt = spec.variant is not None and "/" not in spec.variant
-    return Rivals(
-        spec.variant or f"the run {spec.run}",
-        None if is_prompt else spec.variant,
-        spec.variant if is_prompt else None,
-        dense,
-        {place: len(one) for place, one in found.items()},
-    )
+        _check_variant(spec, run, variants)
+    return pa.concat_tables(found)
 
 
 def rival_of(spec: PairwiseSpec, key: str) -> str | None:
@@ -90,17 +97,18 @@ def _is_rival(spec: PairwiseSpec, key: str) -> bool:
     return spec.variant is None or spec.variant in (key, key.partition("/")[0])
 
 
-def pinned(suite: Suite, runs: Path, baselines: Path = Path("baselines")) -> Suite:
+def pinned(suite: Suite, runs: Path, env: Mapping[str, str]) -> Suite:
     """The suite with the runs that judges compare with named for good.
 
     ``latest`` and a baseline mean another run tomorrow; a stored suite keeps the one of today.
+    Baselines are where ``EVALKIT_BASELINES`` of ``env`` says, as for every command.
     Raises UsageError for one that is not there.
     """
     scorers = []
     for scorer in suite.scorers:
         pairwise = judge_of(scorer).pairwise if scorer.type == JUDGE else None
         if pairwise is not None and pairwise.run is not None:
-            rival = _found(pairwise.run, runs, baselines)
+            rival = _found(pairwise.run, runs, Path(env.get("EVALKIT_BASELINES", _BASELINES)))
             keys = pc.unique(rival.responses(["variant_key"])["variant_key"])
             _check_variant(pairwise, rival, set(keys.to_pylist()))
             found = rival.path.resolve()
@@ -130,15 +138,9 @@ def _found(reference: str, runs: Path, baselines: Path) -> RunFolder:
 
 
 def _stored(reference: str, folder: RunFolder) -> RunFolder:
-    found = _found(reference, folder.path.parent.parent, Path("baselines"))
+    found = _found(reference, folder.path.parent.parent, Path(_BASELINES))
     if found.path.resolve() == folder.path.resolve():
         raise UsageError(
             f"the judge's rival: {reference} is this very run", "Name another one, or a variant."
         )
     return found
-
-
-def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
-    for table in folder.outcomes(COLUMNS):
-        for batch in table.to_batches(max_chunksize=2_000):
-            yield from batch.to_pylist()

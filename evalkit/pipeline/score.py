@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -48,20 +48,22 @@ def rescore_run(
     suite: Suite | None = None,
     ask: Callable[[Suite], None] | None = None,
     tell: Callable[[str], None] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Grade a stored run again, with the scorers of ``suite`` if one is given; their names.
 
     The run then has these scorers: comparisons and reports follow. ``ask`` puts to judges what
     they have not said yet; without it, answers that were not judged have null scores. ``tell`` is
-    as for :func:`score_run`. Raises StoreError if another process writes the run, ConfigError for
-    scorers that cannot be.
+    as for :func:`score_run`, ``env`` says where baselines are. Raises StoreError if another process
+    writes the run, ConfigError for scorers that cannot be.
     """
     lock = RunLock(folder.path / "lock")
     try:
         stored = stored_suite(folder)
         if suite is not None:
             chosen = {"scorers": suite.scorers, "allow_code": suite.allow_code}
-            stored = pinned(stored.model_copy(update=chosen), folder.path.parent.parent)
+            runs = folder.path.parent.parent
+            stored = pinned(stored.model_copy(update=chosen), runs, env or {})
         scorers = build_scorers(stored)
         if tell is not None:
             for notice in notices(scorers):

@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -161,7 +162,13 @@ def start_run(
         check_local_model(seats)
     check_suite(loaded, discover(suite, endpoints, keys))
     path, manifest = blank_run(loaded, runs, endpoint_hosts(endpoints), variants, only)
+    manifest = with_rivals(manifest, loaded.suite, runs, env)
     return create_run(path, manifest, loaded.text, checked_cases(loaded, variants), job)
+
+
+def with_rivals(manifest: Manifest, suite: Suite, runs: Path, env: Mapping[str, str]) -> Manifest:
+    """The manifest with the stored runs that judges compare with named for good."""
+    return replace(manifest, suite=pinned(suite, runs, env).model_dump(mode="json"))
 
 
 def blank_run(
@@ -178,7 +185,7 @@ def blank_run(
     manifest = Manifest(
         run_id=run_id,
         name=suite.name,
-        suite=pinned(suite, runs).model_dump(mode="json"),
+        suite=suite.model_dump(mode="json"),
         digests=suite_digests(suite),
         versions={
             "evalkit": __version__,

@@ -40,10 +40,18 @@ def loaded(folder: Path, judge: Mapping[str, Any], url: str, **fields: Any) -> L
     return load_suite(folder / "suite.yaml", env={})
 
 
-def answered(folder: Path, suite: LoadedSuite, answers: Mapping[str, list[str]]) -> RunFolder:
+def answered(
+    folder: Path,
+    suite: LoadedSuite,
+    answers: Mapping[str, list[str]],
+    rows: list[dict[str, Any]] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> RunFolder:
     """A run whose answers are these, by thinking setting."""
     count = len(next(iter(answers.values())))
-    rows = [{"question": f"Who is {n}?", "answer": "x", "id": f"c{n}"} for n in range(count)]
+    rows = rows or [
+        {"question": f"Who is {n}?", "answer": "x", "id": f"c{n}"} for n in range(count)
+    ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     told = [
         {"id": f"c{n}", "variant": f"think-{name}" if name.isdigit() else name, "text": text}
@@ -52,7 +60,7 @@ def answered(folder: Path, suite: LoadedSuite, answers: Mapping[str, list[str]])
     ]
     (folder / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
     path = folder / "answers.jsonl"
-    return import_answers(suite, path, Columns(), folder / "runs", {}).folder
+    return import_answers(suite, path, Columns(), folder / "runs", env or {}).folder
 
 
 def judge(run: RunFolder, suite: LoadedSuite | None = None) -> Judged:
@@ -229,6 +237,54 @@ def test_a_stored_run_is_a_rival_and_stays_the_one_it_was(make: Make, tmp_path: 
         itself = {"pairwise": {"run": second.path.name}}
         with pytest.raises(UsageError, match="this very run"):
             judge(second, loaded(tmp_path, itself, server.base_url, **more))
+
+
+def test_a_baselines_run_is_a_rival_and_stays_the_one_it_was(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    verdict = '{"explanation": "x", "better": "first"}'
+    with scripted(lambda body: verdict) as server:
+        banked, _ = make(server, {"off": ["old"]}, {})
+        judge(banked)
+        banks = ["--baselines", str(tmp_path / "banks")]
+        assert run_command(["baseline", "set", "nightly", str(banked.path), *banks]) == 0
+        later, _ = make(server, {"off": ["later"]}, {})
+        assert later.path != banked.path
+        more = {"thinking": ["off"], "dataset": {"path": "rows.jsonl", "id": "id"}}
+        pairwise = loaded(tmp_path, {"pairwise": {"run": "@nightly"}}, server.base_url, **more)
+        env = {"EVALKIT_BASELINES": "banks"}
+        run = answered(tmp_path, pairwise, {"off": ["new"]}, env=env)
+        (scorer,) = run.manifest().suite["scorers"]
+        assert scorer["pairwise"]["run"] == banked.path.name
+        judge(run)
+        assert scores(run)["c0 off"][0] == 0.5
+        assert {asked_about(body, "second") for body in server.asked[-2:]} == {"old", "new"}
+        gone = {"pairwise": {"run": "@weekly"}}
+        with pytest.raises(UsageError, match="no baseline 'weekly'"):
+            judge(run, loaded(tmp_path, gone, server.base_url, **more))
+
+
+def test_a_rival_that_answered_another_row_is_no_rival(make: Make, tmp_path: Path) -> None:
+    verdict = '{"explanation": "x", "better": "first"}'
+    with scripted(lambda body: verdict) as server:
+        old, _ = make(server, {"off": ["old 0", "old 1"]}, {})
+        rows = [
+            {"id": "c0", "question": "Who is 0?", "answer": "corrected", "human": 1},
+            {"id": "c1", "question": "Who was 1?", "answer": "x"},
+        ]
+        more = {"thinking": ["off"], "dataset": {"path": "rows.jsonl", "id": "id"}}
+        pairwise = loaded(tmp_path, {"pairwise": {"run": "latest"}}, server.base_url, **more)
+        new = answered(tmp_path, pairwise, {"off": ["new 0", "new 1"]}, rows)
+        judge(new)
+        assert len(server.asked) == 2
+        # What no question is made of may change: a target, a column of labels.
+        assert scores(new)["c0 off"][0] == 0.5
+        value, reason = scores(new)["c1 off"]
+        assert (value, reason) == (
+            None,
+            f"the run {old.path.name} answered another row of this case: nothing to compare",
+        )
 
 
 def test_other_words_are_other_questions_and_the_old_ones_are_kept(
