@@ -20,7 +20,7 @@ from evalkit.stats.agreement import (
     gwet_ac1,
     kappa_of,
 )
-from evalkit.stats.arrays import FloatArray, IntArray
+from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate
 from evalkit.stats.labels import Corrected, bounded_difference, bounded_mean, corrected_mean
 
@@ -41,18 +41,20 @@ def judge_checks(
         if int(both.sum()) < MIN_UNITS:
             continue
         says, is_so = ((one[both] >= PASS).astype(np.int64) for one in (judge, human))
+        clusters = trials.cases.clusters
+        units = None if clusters is None else clusters[both]
         seed = options.seed ^ zlib.crc32(f"judge:{variant.key}".encode())
         corrected = _corrected(trials, human, judge, options)
         yield JudgeCheck(
             variant=variant.key,
             n_labels=int(both.sum()),
-            agreement=mean_estimate((says == is_so).astype(float), confidence=options.confidence),
+            agreement=mean_estimate((says == is_so).astype(float), units, options.confidence),
             kappa=cohen_kappa(says, is_so),
-            kappa_interval=agreement_interval(says, is_so, kappa_of, seed=seed),
+            kappa_interval=agreement_interval(says, is_so, kappa_of, units, seed=seed),
             ac1=gwet_ac1(says, is_so),
-            ac1_interval=agreement_interval(says, is_so, ac1_of, seed=seed),
-            sensitivity=_share(says[is_so == 1]),
-            specificity=_share(1 - says[is_so == 0]),
+            ac1_interval=agreement_interval(says, is_so, ac1_of, units, seed=seed),
+            sensitivity=_share(says, is_so == 1, units),
+            specificity=_share(1 - says, is_so == 0, units),
             corrected=bounded_mean(corrected),
             weight=corrected.weight,
         )
@@ -89,5 +91,7 @@ def _corrected(trials: Trials, human: FloatArray, judge: FloatArray, options: Op
     )
 
 
-def _share(hits: IntArray) -> Estimate | None:
-    return mean_estimate(hits.astype(float)) if len(hits) else None
+def _share(hits: IntArray, among: BoolArray, units: IntArray | None) -> Estimate | None:
+    if not among.any():
+        return None
+    return mean_estimate(hits[among].astype(float), None if units is None else units[among])

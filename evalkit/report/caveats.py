@@ -164,9 +164,9 @@ def _rules(analysis: Analysis) -> Iterator[str]:
         return
     methods = dict.fromkeys(one.difference.method.split(" on ")[0] for one in tested)
     margin = f"{100 * analysis.margin:.3g}"
-    told = f"Margin ±{margin} points; {fmt.listed(list(methods))} intervals, paired by case"
-    if not all(one.is_paired for one in tested):
-        told = f"Margin ±{margin} points; {fmt.listed(list(methods))} intervals"
+    told = f"Margin ±{margin} points; {fmt.listed(list(methods))} intervals"
+    if all(one.is_paired for one in tested):
+        told += f", paired by case{_in_clusters(tested)}"
     if any(one.p_value != one.p_adjusted for one in tested):
         told += "; verdicts by Holm over the comparisons with one baseline"
     yield f"{told}."
@@ -175,6 +175,15 @@ def _rules(analysis: Analysis) -> Iterator[str]:
         ends = list(dict.fromkeys(f"{100 * size:.2g}" for size in (min(sizes), max(sizes))))
         told = f"Differences from {' to '.join(ends)} points up are found in 80% of such runs"
         yield f"{told}; seed {analysis.seed}." if analysis.seed is not None else f"{told}."
+
+
+def _in_clusters(tested: Sequence[Comparison]) -> str:
+    """How many independent units there are, where those are not the cases."""
+    sizes = [one.difference.units for one in tested]
+    if sizes == [one.n_pairs for one in tested]:
+        return ""
+    low, high = min(sizes), max(sizes)
+    return f" in {low:,} clusters" if low == high else f" in {low:,} to {high:,} clusters"
 
 
 def _each(analysis: Analysis, names: Names) -> Iterator[str]:

@@ -135,26 +135,44 @@ def agreement_interval(
     first: IntArray,
     second: IntArray,
     statistic: TableStatistic,
+    clusters: IntArray | None = None,
     *,
     seed: int,
     confidence: float = 0.95,
 ) -> tuple[float, float] | None:
-    """The BCa interval of ``kappa_of`` or ``ac1_of`` over resampled subjects; None: it has none.
+    """The BCa interval of ``kappa_of`` or ``ac1_of`` over resampled units; None: it has none.
 
-    Draws without a value are left out, up to half of them.
+    Units are ``clusters`` of subjects, else subjects. Draws without a value are left out, up to
+    half of them.
     """
     table = rating_table(first, second)
-    counts = table.ravel()
-    total, observed = int(counts.sum()), statistic(table)
-    seen = np.flatnonzero(counts)
-    if total < 2 or len(seen) < 2 or np.isnan(observed):
+    kinds, counts = _unit_tables(first, second, clusters)
+    observed, units = statistic(table), int(counts.sum())
+    if len(kinds) < 2 or np.isnan(observed):
         return None
     rng = np.random.default_rng(seed)
-    tables = rng.multinomial(total, counts / total, size=DRAWS).reshape(-1, *table.shape)
-    drawn = statistic(tables.astype(np.float64))
+    tables = rng.multinomial(units, counts / units, size=DRAWS) @ kinds
+    drawn = statistic(tables.reshape(-1, *table.shape))
     drawn = drawn[~np.isnan(drawn)]
-    without = statistic((counts - np.eye(len(counts))[seen]).reshape(-1, *table.shape))
-    without = np.repeat(without, counts[seen].astype(np.int64))
+    without = np.repeat(statistic((table.ravel() - kinds).reshape(-1, *table.shape)), counts)
     if len(drawn) < DRAWS / 2:
         return None
     return bca_limits(float(observed), drawn, without[~np.isnan(without)], confidence)
+
+
+def _unit_tables(
+    first: IntArray, second: IntArray, clusters: IntArray | None
+) -> tuple[FloatArray, IntArray]:
+    """The different tables (flat) of single units, and how many units have each."""
+    ratings = np.union1d(first, second)
+    size = len(ratings)
+    cell = np.searchsorted(ratings, first) * size + np.searchsorted(ratings, second)
+    if clusters is None:
+        counts = np.bincount(cell, minlength=size**2)
+        seen = np.flatnonzero(counts)
+        return np.eye(size**2)[seen], counts[seen]
+    _, unit = np.unique(clusters, return_inverse=True)
+    tables = np.zeros((int(unit.max(initial=-1)) + 1, size**2))
+    np.add.at(tables, (unit, cell), 1.0)
+    kinds, counts = np.unique(tables, axis=0, return_counts=True)
+    return kinds, counts

@@ -65,3 +65,18 @@ def test_everything_labelled_is_the_human_difference(seed: int) -> None:
     one = compared(human, judge)
     assert one.corrected is not None
     assert one.corrected.value == pytest.approx((human[1] - human[0]).mean())
+
+
+def test_agreement_with_people_counts_clusters_not_cases() -> None:
+    rng = np.random.default_rng(6)
+    human = (rng.random(20) < 0.6).astype(float)
+    judge = np.where(rng.random(20) < 0.8, human, 1 - human)
+    copied = [np.repeat(one, 4).tolist() for one in (human, judge)]
+    clusters = [f"g{case // 4}" for case in range(80)]
+    trials = run_of({OFF: copied[1]}, clusters=clusters)
+    trials = replace(trials, labels=np.array([copied[0]]))
+    (check,) = analyse(trials, Options(seed=1)).judged
+    assert (check.agreement.n, check.agreement.units) == (80, 20)
+    for share in (check.sensitivity, check.specificity):
+        assert share is not None
+        assert share.units == share.n / 4

@@ -102,3 +102,14 @@ def test_scores_are_told_on_their_own_scale_too(tmp_path: Path) -> None:
     assert "number on its scale from 1 to 5: off 4 (3." in told(report)
     assert "think-1024 5 (4." in told(report)
     assert "on its scale" not in told(report_of(tmp_path / "plain", grades))
+
+
+def test_clusters_are_counted_where_they_are_the_units(tmp_path: Path) -> None:
+    grades = {"off": [0.0, 1.0] * 30, "1024": [1.0] * 60}
+    told_of_twins = told(report_of(tmp_path, grades, question="always the same"))
+    assert "paired by case" not in told_of_twins  # one cluster is no ground for a test
+    plain = report_of(tmp_path / "plain", grades)
+    (one,) = plain.analysis.comparisons
+    fewer = replace(one, difference=replace(one.difference, units=20))
+    clustered = replace(plain, analysis=replace(plain.analysis, comparisons=(fewer,)))
+    assert "Tango intervals, paired by case in 20 clusters." in told(clustered)

@@ -116,3 +116,17 @@ def test_full_agreement_has_no_interval_to_resample() -> None:
     first, second = pairs(30, 0, 0, 20)
     assert cohen_kappa(first, second) == 1.0
     assert agreement_interval(first, second, kappa_of, seed=1) is None
+
+
+def test_clusters_of_ratings_are_drawn_whole() -> None:
+    rng = np.random.default_rng(4)
+    first = (rng.random(60) < 0.7).astype(np.int64)
+    second = np.where(rng.random(60) < 0.8, first, 1 - first)
+    alone = agreement_interval(first, second, kappa_of, seed=1)
+    copies = [np.repeat(one, 5) for one in (first, second, np.arange(60))]
+    whole = agreement_interval(copies[0], copies[1], kappa_of, copies[2], seed=1)
+    apart = agreement_interval(copies[0], copies[1], kappa_of, seed=1)
+    assert alone is not None
+    assert whole == pytest.approx(alone, abs=0.05)
+    assert apart is not None
+    assert apart[1] - apart[0] < 0.6 * (alone[1] - alone[0])
