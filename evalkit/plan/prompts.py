@@ -112,7 +112,7 @@ class Prompt:
         spec = self._spec.examples
         if spec is None:
             return case.inputs
-        others = [row for row in spec.rows if row != case.inputs]
+        others = [row for row in spec.rows if not _is_same(row, case.inputs)]
         return {**case.inputs, "examples": others[: spec.sample]}
 
     def _images(self, case: Case) -> list[dict[str, Any]]:
@@ -141,6 +141,16 @@ class Prompt:
             options = {**self._options, "tools": [*tools, {**last, **mark}]}
             return Rendered(system, tuple(messages), options, True)
         return Rendered(system, tuple(messages), self._options, True)
+
+
+def _is_same(row: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+    """Whether an example is the case itself: all that one of them says, the other says, too.
+
+    An example from another file, or written in the suite, may lack the case's id, and have as text
+    what the case has as a number.
+    """
+    fewer, more = (row, inputs) if len(row) <= len(inputs) else (inputs, row)
+    return all(name in more and str(more[name]) == str(value) for name, value in fewer.items())
 
 
 def _options(spec: PromptSpec) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import yaml
+
 from evalkit.errors import UsageError
+from evalkit.suite.source import parse_value
 
 STARTERS: Mapping[str, str] = {
     "classification": "sort texts into classes; with and without examples",
@@ -40,7 +44,7 @@ def write_starter(
             f"{there[0]} is there already", "Choose another folder, or write over it with --force."
         )
     if model:
-        files["suite.yaml"] = _with_model(files["suite.yaml"], model)
+        files["suite.yaml"] = _with_model(files["suite.yaml"], model.strip())
     try:
         for name, path in targets.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +64,18 @@ def _files(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
     return found
 
 
+def _written(model: str) -> str:
+    """A model's id as YAML, in quotes where it would be taken for something else."""
+    try:
+        is_plain = parse_value(f"[{model}]") == [model]
+    except yaml.YAMLError:
+        is_plain = False
+    return model if is_plain else json.dumps(model, ensure_ascii=False)
+
+
 def _with_model(suite: str, model: str) -> str:
-    suite = _MODELS.sub(f"models: [{model}]", suite)
+    written = _written(model)
+    suite = _MODELS.sub(lambda _: f"models: [{written}]", suite)
     if model == "local":
         suite = _JUDGE.sub(r"\1local", suite)  # no key is needed then, for judges either
     if model == "local" and "thinking: [off]\n" not in suite:

@@ -145,3 +145,18 @@ def test_a_case_never_sees_itself_among_its_examples(tmp_path):
     again = drawn(tmp_path, 1, q=question, a=int(answer))
     assert len(again) == 3
     assert first not in again
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"id": 7, "question": "1 + 1?", "answer": 2},  # the dataset has ids, the examples none
+        {"question": "1 + 1?", "answer": "2"},  # a CSV file has texts only
+        {"question": "1 + 1?"},
+    ],
+)
+def test_a_case_is_known_among_examples_of_another_form(tmp_path, case):
+    rows = [{"question": "1 + 1?", "answer": 2}, {"question": "2 + 2?", "answer": 4}]
+    template = "{% for e in examples %}{{ e.question }}{% endfor %} then {{ question }}"
+    loaded = suite(tmp_path, {"user": template, "examples": rows})
+    assert rendered(loaded, **case) == [("user", "2 + 2? then 1 + 1?")]
