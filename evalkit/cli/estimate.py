@@ -84,11 +84,18 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(document))
         return
-    from evalkit.cli.tables import Key, new_table, print_note, print_table
+    from evalkit.cli.tables import (
+        MOST_ROWS,
+        Key,
+        new_table,
+        print_left_out,
+        print_note,
+        print_table,
+    )
     from evalkit.report.format import tokens
 
     table = new_table("variant", "asked", "tokens in", "tokens out", "cost")
-    for item in estimate.everything:
+    for item in estimate.everything[:MOST_ROWS]:
         if estimate.judges and item is estimate.judges[0]:
             table.add_section()
         table.add_row(
@@ -112,6 +119,7 @@ def show_estimate(estimate: PlanEstimate, *, as_json: bool) -> None:
         else _cost(estimate.expected_cost_usd, estimate.max_cost_usd),
     )
     print_table(table)
+    print_left_out(len(estimate.everything), "variants")
     for note in _notes(estimate):
         print_note(note)
 

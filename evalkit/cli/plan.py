@@ -100,7 +100,7 @@ def _document(preview: Preview) -> dict[str, Any]:
 
 def _show(preview: Preview) -> None:
     """The table of variants, then each prompt once, under the variants that send it."""
-    from evalkit.cli.tables import Key, new_table, print_table
+    from evalkit.cli.tables import MOST_ROWS, Key, new_table, print_left_out, print_table
     from evalkit.report.format import count, one_line
 
     parts = (
@@ -110,7 +110,7 @@ def _show(preview: Preview) -> None:
     )
     click.echo(f"{count(preview.n_trials, 'trial')}: {' x '.join(parts)}")
     table = new_table("variant", "trials", "answer", "thinking", "max_tokens")
-    for planned in preview.variants:
+    for planned in preview.variants[:MOST_ROWS]:
         table.add_row(
             Key(planned.variant.key),
             f"{preview.n_cases * preview.samples:,}",
@@ -119,6 +119,7 @@ def _show(preview: Preview) -> None:
             f"{planned.max_tokens:,}",
         )
     print_table(table)
+    print_left_out(len(preview.variants), "variants")
     rendered: dict[str, Rendered] = {}
     for planned in preview.variants:
         name = planned.variant.prompt

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _WIDTH_ELSEWHERE = 160
 _LEAST_NAME = 20
+# A table takes two milliseconds a row, and nobody reads thousands of them.
+MOST_ROWS = 500
 
 
 class Key:
@@ -61,6 +63,13 @@ def print_table(table: Table) -> None:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=_WIDTH_ELSEWHERE)
     console.print(table)
+
+
+def print_left_out(n_rows: int, what: str) -> None:
+    """Say how many rows a table had no room for, if any, and how to see them."""
+    if n_rows > MOST_ROWS:
+        more = f"{n_rows - MOST_ROWS:,} more {what}"
+        print_note(f"… and {more}: choose some with --only, or see all of them with --json.")
 
 
 def print_note(text: str) -> None:

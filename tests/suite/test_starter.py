@@ -31,9 +31,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert load_suite(suite).suite.name == "judge"
 
 
-@pytest.mark.parametrize(
-    "model", ["x]", "gpt: x", "{a: b}", "a, b", r"a\1", "123", "org/m:7b", "ä"]
-)
+@pytest.mark.parametrize("model", ["x]", "gpt: x", "{a: b}", "a, b", r"a\1", "123", "org/m:7b"])
 def test_a_model_of_any_name_is_written_so_that_it_is_read(tmp_path, model):
     suite = load_suite(write_starter("math", tmp_path, model=model)[0]).suite
     assert [spec.model for spec in suite.models] == [model]
