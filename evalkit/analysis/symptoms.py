@@ -41,8 +41,11 @@ def _overthinking(sweep: Sweep) -> Iterator[str]:
     adjusted = holm([paired.p_value() for _, paired in tested])
     for (one, paired), p in zip(tested, adjusted, strict=True):
         if paired.value < 0 and p < sweep.options.alpha:
+            seen = paired.estimate(sweep.options.confidence)
+            least, most = (100 * -(end or 0.0) for end in (seen.high, seen.low))
             yield (
-                f"overthinking: {sweep.name(dearest)} scores {in_points(-paired.value)} below"
+                f"overthinking: {sweep.name(dearest)} scores"
+                f" {in_points(round(-paired.value, 3))} ({least:.0f} to {most:.0f}) below"
                 f" {sweep.name(one)}"
             )
 

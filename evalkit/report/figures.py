@@ -45,7 +45,7 @@ def gain_words(gain: StepGain) -> str:
         told += f" for {tokens} {gain.token_kind} tokens: {points_per(gain.per_1k_tokens, '1,000')}"
     if gain.per_dollar is not None and gain.per_dollar.low is not None:
         # A cent is nearer to what a case costs than a dollar.
-        told += f"; {points_per(_scaled(gain.per_dollar, 0.01), 'cent')}"
+        told += f"; {points_per(_scaled(gain.per_dollar, 0.01), '$0.01')}"
     return told
 
 

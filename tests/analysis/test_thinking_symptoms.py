@@ -50,8 +50,8 @@ def test_overthinking() -> None:
     small = rows(better, output_tokens=80, thinking_tokens=50)
     large = rows(worse, output_tokens=200, thinking_tokens=120)
     assert notes_of({"off": off, 64: small, 128: large}) == [
-        "overthinking: think-128 scores 50 points below off",
-        "overthinking: think-128 scores 50 points below think-64",
+        "overthinking: think-128 scores 50 points (38 to 62) below off",
+        "overthinking: think-128 scores 50 points (38 to 62) below think-64",
     ]
 
 

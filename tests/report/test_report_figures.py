@@ -44,7 +44,7 @@ def test_a_gain() -> None:
     assert words.startswith(
         "+20 points for +502 thinking tokens: +40 points per 1,000 (+10 to +70)"
     )
-    assert "+100 points per cent (+40 to +160)" in words
+    assert "+100 points per $0.01 (+40 to +160)" in words
 
 
 def test_a_gain_without_bounds_says_so() -> None:
