@@ -40,6 +40,11 @@ baseline_option = option(
         is_flag=True,
         help="Compare runs although their dataset, scorers or prompts are not the same.",
     ),
+    option(
+        "--margin",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Difference of scores that does not matter (default: the suite's, else 0.02).",
+    ),
     option("--human", metavar="COLUMN", help="Column of the dataset with human grades."),
     formats_option,
     out_option,
@@ -52,6 +57,7 @@ def command(
     scorer: str | None,
     baseline: str | None,
     allow: bool,
+    margin: float | None,
     human: str | None,
     formats: tuple[str, ...],
     out: Path | None,
@@ -78,6 +84,7 @@ def command(
         by=by,
         allow=allow,
         human=human,
+        margin=margin,
         with_cases=needs_cases(formats, as_json=as_json),
     )
     name = "-vs-".join(folder.path.name for folder in folders)

@@ -17,6 +17,7 @@ from evalkit.analysis.judges import judge_warnings
 from evalkit.analysis.options import By, Options
 from evalkit.analysis.results import Analysis
 from evalkit.analysis.trials import Trials
+from evalkit.analysis.wording import in_points
 from evalkit.errors import StoreError, UsageError
 from evalkit.pipeline.examples import examples
 from evalkit.pipeline.history import note
@@ -50,12 +51,14 @@ def compare_runs(
     by: By | None = None,
     allow: bool = False,
     human: str | None = None,
+    margin: float | None = None,
     with_cases: bool = True,
 ) -> Report:
     """Compare the variants of a run, or of several runs by case id.
 
     ``scorer`` leads (default: the first suite's first), ``baseline`` is a variant's key or a run's
-    id, ``by`` what shall differ, ``human`` the dataset's column of human grades. Without
+    id, ``by`` what shall differ, ``human`` the dataset's column of human grades,
+    ``margin`` the difference that does not matter instead of the suite's. Without
     ``with_cases`` no texts are read, and the report has no examples. Raises UsageError
     for names that are not there and, unless ``allow``, for runs whose dataset, scorers or prompts
     are not the same; StoreError for a damaged run.
@@ -72,13 +75,14 @@ def compare_runs(
     if human is not None:
         trials = labelled(trials, runs, human)
     trials = labelled_judges(trials, runs)
-    analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by)
+    analysis, _ = analyse_runs(runs, trials, scorer=scorer, baseline=baseline, by=by, margin=margin)
     if len(folders) == 1:
         with contextlib.suppress(StoreError):  # a folder that may only be read is compared as well
             note(folders[0], analysis.variants)
     warnings = [
         *(f"not the same: {difference}" for difference in differing),
         *_unfinished(runs, analysis),
+        *_another_margin(runs[0], analysis),
         *(
             f"{run.n_twins:,} cases repeat the content of another: each such group counts as one"
             for run in runs
@@ -109,13 +113,14 @@ def analyse_runs(
     scorer: str | None = None,
     baseline: str | None = None,
     by: By | None = None,
+    margin: float | None = None,
 ) -> tuple[Analysis, Options]:
     """What there is to conclude, and the options it was concluded with."""
     first = runs[0].suite.report
     left = [cases_left(run) for run in runs]
     options = Options(
         seed=seed_of(runs, "compare"),
-        margin=first.margin,
+        margin=first.margin if margin is None else margin,
         leading_scorer=scorer,
         baseline=_baseline(trials, baseline or (first.baseline if len(runs) == 1 else None)),
         by=by or (first.by if len(runs) == 1 else None),
@@ -126,6 +131,14 @@ def analyse_runs(
         return analyse(trials, options), options
     except ValueError as error:
         raise UsageError(str(error), _choices(trials)) from error
+
+
+def _another_margin(run: StoredRun, analysis: Analysis) -> Iterator[str]:
+    """That a verdict's margin is not the one set before anything was seen."""
+    before = run.suite.report.margin
+    if analysis.margin != before:
+        told = f"the margin of {in_points(analysis.margin)} was chosen for this comparison"
+        yield f"{told}: the suite's, set before the run, is {in_points(before)}"
 
 
 def _unfinished(runs: Sequence[StoredRun], analysis: Analysis) -> Iterator[str]:

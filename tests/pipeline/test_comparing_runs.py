@@ -59,6 +59,17 @@ def test_a_run_or_a_variant_can_be_the_baseline(tmp_path: Path) -> None:
         compare_runs([old, new], baseline="cccccc")
 
 
+def test_a_margin_chosen_afterwards_decides_and_is_told(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "aaaaaa", {"off": WORSE, "1024": WORSE})
+    assert compare_run(run).analysis.comparisons[0].verdict == "inconclusive"
+    analysis = compare_runs([run], margin=0.1).analysis
+    assert (analysis.margin, analysis.comparisons[0].verdict) == (0.1, "equivalent")
+    assert (
+        "the margin of 10 points was chosen for this comparison: the suite's, set before the run,"
+        " is 2 points"
+    ) in analysis.warnings
+
+
 def test_the_suite_says_what_a_report_assumes(tmp_path: Path) -> None:
     grades = {"off": WORSE, "1024": WORSE, "2048": BETTER}
     plain = compare_run(a_run(tmp_path, "aaaaaa", grades)).analysis
