@@ -19,6 +19,7 @@ _SHORT: dict[str, list[dict[str, Any]]] = {
     "ModelSpec": [_TEXT],
     "ScorerSpec": [_TEXT],
     "ExcludeSpec": [_TEXT],
+    "CacheSpec": [{"enum": ["off", "reuse", "refresh", False]}],
     "NotifySpec": [_TEXT],
     "NightsSpec": [{"type": "integer", "minimum": 10}, {"const": True}],
     "CriterionSpec": [_TEXT],
@@ -55,6 +56,7 @@ _LISTS = {
 # Further kinds of values, written out when the suite is read.
 _ALSO = {
     ("DatasetSpec", "shuffle"): {"type": "boolean"},
+    ("CacheSpec", "mode"): {"const": False},
     ("PromptSpec", "cache_prefix"): {"type": "boolean"},
     ("PromptSpec", "tool_choice"): {"enum": ["auto", "any", "none"]},
     ("Suite", "prompts"): _TEXT,
@@ -78,6 +80,7 @@ def suite_schema() -> dict[str, Any]:
     root["patternProperties"] = {"^x-": {"description": "The author's own, to hold anchors."}}
     # What a file extends may bring the rest.
     root["anyOf"] = [{"required": ["extends"]}, {"required": ["dataset", "prompts", "models"]}]
+    _allow_taking_away(root)
     for name, forms in _SHORT.items():
         sections[name] = {"anyOf": [*forms, sections[name]]}
     del sections["Suite"]
@@ -87,6 +90,15 @@ def suite_schema() -> dict[str, Any]:
         **whole,
         "title": "evalkit suite",
     }
+
+
+def _allow_taking_away(root: dict[str, Any]) -> None:
+    """Accept null for what a file takes away from the one it extends."""
+    for field, schema in root["properties"].items():
+        about = {key: schema[key] for key in _ABOUT if key in schema}
+        root["properties"][field] = {**about, "anyOf": [schema, {"type": "null"}]}
+    given = {field: {"not": {"type": "null"}} for field in root["properties"]}
+    root["if"], root["then"] = {"not": {"required": ["extends"]}}, {"properties": given}
 
 
 def _add_judges(sections: dict[str, Any]) -> None:
@@ -112,16 +124,29 @@ def _complete(name: str, section: dict[str, Any]) -> None:
     for (owner, field), also in _ALSO.items():
         if owner == name:
             properties[field] = {"anyOf": [also, properties[field]]}
-    if name == "RuleSpec":
-        properties["tag"] = properties["tags"]
-    if name == "ModelSpec":
-        # A model's name follows from its id, and the local model's id from its name.
-        section["anyOf"] = [{"required": [field]} for field in ("model", "provider", "name")]
-        del section["required"]
+    _loosen(name, section)
     filled = _FILLED_IN.get(name, ())
     if filled:
         section["required"] = [field for field in section["required"] if field not in filled]
     _describe(name, section)
+
+
+def _loosen(name: str, section: dict[str, Any]) -> None:
+    """What follows from other keys need not be written, and what is inherited may be taken away."""
+    properties = section["properties"]
+    if name == "RuleSpec":
+        properties["tag"] = properties["tags"]
+    if name == "Suite":
+        named = properties["prompts"]["anyOf"][-1]["patternProperties"]
+        for pattern, prompt in named.items():
+            named[pattern] = {"anyOf": [prompt, {"type": "null"}]}
+    if name == "ScorerSpec":
+        section["anyOf"] = [{"required": ["type"]}, {"required": ["python"]}]
+        section["required"].remove("type")
+    if name == "ModelSpec":
+        # A model's name follows from its id, and the local model's id from its name.
+        section["anyOf"] = [{"required": [field]} for field in ("model", "provider", "name")]
+        del section["required"]
 
 
 def _describe(name: str, section: dict[str, Any]) -> None:

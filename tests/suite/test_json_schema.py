@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from evalkit.cli.schema import command
 from evalkit.scorers.options_schema import with_scorers
 from evalkit.suite.descriptions import DESCRIPTIONS, EXAMPLES
-from evalkit.suite.json_schema import suite_schema
+from evalkit.suite.faults import _SHORT_FORMS
+from evalkit.suite.json_schema import _SHORT, suite_schema
 from evalkit.suite.source import parse_value
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,11 @@ def test_the_readmes_suite_validates():
         {"scorers": ["number", {"type": "exact", "case": True}], "extends": ["a.yaml"]},
         {"gate": {"rules": {"metric": "failed", "max": 0}, "notify": "HOOK"}, "x-own": [1]},
         {"gate": {"rules": [{"scorer": "exact", "max_drop": 0.1, "tag": "a"}], "keep": 30}},
+        {"cache": "reuse"},
+        {"cache": False},
+        {"cache": {"mode": "refresh", "dir": "kept"}},
+        {"scorers": [{"python": "scorers.py:polite"}]},
+        {"extends": "a.yaml", "budget": None, "prompts": {"a": None}, "scorers": None},
         {"report": {"formats": "html", "by": "thinking", "margin": 0.01}},
         {"scorers": {"type": "judge", "model": "m", "rubric": {"file": "r.md"}, "scale": "1-5"}},
         {"scorers": {"type": "judge", "model": ["a", {"model": "b"}], "criteria": {"a": "b"}}},
@@ -65,6 +71,9 @@ def test_short_and_long_forms_validate(fields):
         {"models": []},
         {"thinking": ["lots"]},
         {"samples": 0},
+        {"budget": None},
+        {"cache": "always"},
+        {"scorers": [{"name": "x"}]},
         {"dataset": {"path": "d.csv", "limit": "many"}},
         {"prompts": {"a": {"usr": "x"}}},
         {"templates": {}},
@@ -79,6 +88,10 @@ def test_short_and_long_forms_validate(fields):
 )
 def test_what_evalkit_refuses_the_schema_refuses(fields):
     assert not CHECKER.is_valid({**MINIMAL, **fields})
+
+
+def test_every_short_form_is_in_the_schema():
+    assert set(_SHORT_FORMS) <= set(_SHORT)
 
 
 def sections():
