@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evalkit.scorers.numerals import NUMBER, plain, value_of
+from evalkit.scorers.numerals import NUMBER, plain, value_of, with_decimal_point
 from evalkit.types import Case, Response, Score
 
 _BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
@@ -23,6 +23,7 @@ _ANSWER = re.compile(
 _CALCULATION = re.compile(r"\s*|[^,;()]*[-+*/×÷·\\][^,;()]*")
 _LOSS = re.compile(r"\(\s*(?:[$€£¥₹] ?\d[\d,.']*|\d{1,3}(?:[,']\d{3})+(?:\.\d+)?)\s*\)\.?")
 _HEADING = re.compile(r"\d+[.):]\s+\S")
+_NOISE_DIGITS, _NOISE = 16, Decimal("1e-14")
 _ANY_DIGIT = re.compile(r"[\d¼-¾⅐-⅞]")
 
 
@@ -56,14 +57,11 @@ class Reading:
 
     def _plain(self, text: str) -> str:
         text = plain(text)
-        return text.translate(_SWAPPED) if self.decimal_comma else text
+        return with_decimal_point(text) if self.decimal_comma else text
 
     def _value(self, found: re.Match[str], text: str) -> Decimal | None:
         value = value_of(found, percent_as_share=self.percent_as_share)
         return -value if value is not None and _LOSS.fullmatch(text.strip()) else value
-
-
-_SWAPPED = {ord(","): ".", ord("."): ","}
 
 
 def find_number(
@@ -75,12 +73,14 @@ def find_number(
     (or ``Answer:``), else the last number of the text. Where a mark is followed by a calculation,
     what it comes to. Reads separators of thousands, currency signs, fractions (``3/4``, ``1 1/2``,
     ``½``, ``\frac{3}{4}``), powers (``2e3``, ``2 x 10^3``, ``10⁻³``) and words (``2 million``).
-    An amount that stands alone in brackets, ``($1,200)``, is a loss. ``percent_as_share`` reads
+    What stands in a box and is no number (``3\sqrt{2}``) is none. An amount that stands alone in
+    brackets, ``($1,200)``, is a loss. ``percent_as_share`` reads
     12% as 0.12; ``decimal_comma`` reads 1.234,5 as 1234.5. None when there is no number.
     """
     reading = Reading(percent_as_share, decimal_comma)
-    for marked in _marked(text, reading):
-        if (number := reading.first(marked)) is not None:
+    for marked, is_all in _marked(text, reading):
+        number = reading.first(marked)
+        if number is not None or is_all:
             return number
     for line in reversed(text.splitlines()):
         if _ANY_DIGIT.search(line) and (number := reading.last(line)) is not None:
@@ -88,19 +88,19 @@ def find_number(
     return None
 
 
-def _marked(text: str, reading: Reading) -> Iterator[str]:
-    """The parts that are marked as the answer, the surest first."""
+def _marked(text: str, reading: Reading) -> Iterator[tuple[str, bool]]:
+    """The parts that are marked as the answer, the surest first, and whether there is no other."""
     if "####" in text:
         rest = text[text.rindex("####") :].lstrip("# *_`\\").partition("\n")[0]
         if reading.begins(rest.lstrip("(")) and not _HEADING.match(rest):
-            yield rest
+            yield rest, False
     if "box" in text:
-        yield from list(_boxes(text))[-1:]
+        yield from [(box, True) for box in _boxes(text) if box.strip()][-1:]
     if "nswer" in text or "NSWER" in text:
         for answer in reversed(list(_ANSWER.finditer(text))):
             rest = text[answer.end() :].partition("\n")[0]
             if reading.begins(rest):
-                yield rest
+                yield rest, False
                 return
 
 
@@ -144,7 +144,8 @@ class Number:
         number = self._find(response.text)
         if number is None:
             return Score(self.name, 0.0, reason="no number in the answer")
-        allowed = max(Decimal(str(self.tolerance)), abs(target) * Decimal(str(self.relative)))
+        share = max(Decimal(str(self.relative)), _noise(number, target))
+        allowed = max(Decimal(str(self.tolerance)), abs(target) * share)
         is_right = abs(number - target) <= allowed
         reason = None if is_right else f"expected {_plain(target)}"
         return Score(self.name, float(is_right), answer=_plain(number), reason=reason)
@@ -153,6 +154,13 @@ class Number:
         return find_number(
             text, percent_as_share=self.percent_as_share, decimal_comma=self.decimal_comma
         )
+
+
+def _noise(*numbers: Decimal) -> Decimal:
+    """The share by which fractions differ that binary arithmetic has made: 0.1 + 0.2 and 0.3."""
+    fractions = [number.as_tuple() for number in numbers if number != number.to_integral_value()]
+    is_noisy = any(len(fraction.digits) >= _NOISE_DIGITS for fraction in fractions)
+    return _NOISE if is_noisy else Decimal(0)
 
 
 def _plain(number: Decimal) -> str:

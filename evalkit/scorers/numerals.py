@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 _DIGITS = (
     r"(?:(?<!\d )\d{1,3}(?: \d{3})+(?![\d/])(?:\.\d++)?"  # 1 234 567.8
     r"|\d{1,3}(?:[,_']\d{3})+(?!\d)(?:\.\d++)?"  # 1,234,567.8
+    r"|\d{1,2}(?:,\d{2}){1,6},\d{3}(?!\d)(?:\.\d++)?"  # 12,34,567.8
     r"|\d{1,3}(?:\.\d{3}){2,}(?!\d)"  # 1.234.567
     r"|\d++(?:\.\d++)?|\.\d++)"
 )
@@ -23,12 +24,12 @@ NUMBER = re.compile(
     r"(?:(?:\^|\*\*)\{?[ ]?(?P<power>[-+]?\d{1,3})\}?"
     r"|[eE](?P<exponent>[-+]?\d{1,3})(?!\w)"
     r"|[ ]?(?:[xX×*·]|\\times|\\cdot)[ ]?10[ ]?(?:\^|\*\*)[ ]?\{?[ ]?(?P<tens>[-+]?\d{1,3})\}?)?"
-    r"(?:[ ]?(?P<scale>(?i:thousand|million|billion|trillion))\b"
-    r"|(?P<suffix>bn|[kKMB])(?![A-Za-z]))?"
-    r"(?P<percent>\s?%)?",
+    r"(?:[ ]?(?P<scale>(?i:thousand|lakh|million|crore|billion|trillion))s?\b"
+    r"|(?P<suffix>bn|mn|[kKMBmb])(?![A-Za-z]))?"
+    r"(?P<percent>\s?(?:%|(?i:per ?cent|pct)\b))?",
 )
-_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_SUFFIXES = {"k": 3, "K": 3, "M": 6, "B": 9, "bn": 9}
+_SCALES = {"thousand": 3, "lakh": 5, "million": 6, "crore": 7, "billion": 9, "trillion": 12}
+_SUFFIXES = {"k": 3, "K": 3, "m": 6, "mn": 6, "M": 6, "b": 9, "B": 9, "bn": 9}
 
 _SIGNS = str.maketrans(
     dict.fromkeys("\u2212\u2013\u2011\ufe63\uff0d", "-")
@@ -66,10 +67,16 @@ _NO_NUMBER = re.compile(
     r"|(?<![\w.])v?(?!\d{1,3}(?:\.\d{3}){2,}(?!\d))\d{1,4}(?:\.\d+){2,}"
     rf"|\b{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?,?[ ]\d{{4}}\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th)?[ ]{_MONTH},?[ ]\d{{4}}\b"
+    r"|(?:\d[\d./]{0,12} ?)?(?:\\sqrt ?(?:\[\d\])? ?(?:\{[^{}]{0,40}\}|\d)|√ ?\(?\d*)"
+    r"|(?:\d[\d./]{0,12} ?)?(?:\\pi(?![A-Za-z])|π)"
+    r"|\\[dt]?frac ?\{[^{}]{0,40}\\(?:pi|sqrt)(?:\{[^{}]{0,40}\})?[^{}]{0,40}\} ?\{[^{}]{0,40}\}"
     r"|(?<=[A-Za-z)\]}°])\^\{?-?\d+\}?"
     r"|(?<=[A-Za-z])_\{?\d+\}?"
 )
-_BOLD = re.compile(r"(?<!\w)__(?=\S)([^_\n]+)__(?!\w)")
+_EMPHASIS = re.compile(r"(?<!\w)(__?)(?=\S)([^_\n]+)\1(?!\w)")
+# Writing without spaces: the number of 答えは25です begins where the kana end.
+_UNSPACED = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])(?=[-+$€£¥]?\d)")
+_GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
 _WORDED_SIGN = re.compile(r"(?<![\d.])(?<!\d )\b(?:minus|negative) (?=[$€£¥₹]?\d)", re.IGNORECASE)
 _LOOSE_SIGN = re.compile(r"([=(]\s*)-\s+(?=[$€£¥₹]?[\d.])")
 
@@ -79,15 +86,36 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = text.translate(_SIGNS)
         text = _VULGAR.sub(lambda found: f" {_VULGAR_AS[found[1]]}", text)
+        text = _UNSPACED.sub(" ", text)
         text = _RAISED.sub(lambda found: f"^{found[0].translate(_RAISED_AS)}", text)
     if "\\" in text or "{," in text:
         text = _without_latex(text)
-    if "__" in text:
-        text = _BOLD.sub(r"\1", text)
+    if "_" in text:
+        text = _EMPHASIS.sub(r"\2", text)
     text = _NO_NUMBER.sub("", text)
     if "- " in text:
         text = _LOOSE_SIGN.sub(r"\1-", text)
     return _WORDED_SIGN.sub("-", text) if "s " in text or "e " in text else text
+
+
+def with_decimal_point(text: str) -> str:
+    """A text whose numbers have a decimal comma, with a decimal point and no other separators.
+
+    What can only be meant otherwise is left: ``1234.56``, ``0.125`` and ``1,234,567``.
+    """
+    return re.sub(r"\d[\d.,]*\d", lambda found: _pointed(found[0]), text)
+
+
+def _pointed(number: str) -> str:
+    comma, point = number.rfind(","), number.rfind(".")
+    if comma >= 0 and point >= 0:
+        whole, _, rest = number.rpartition("," if comma > point else ".")
+        return f"{re.sub('[.,]', '', whole)}.{rest}"
+    if number.count(",") == 1:
+        return number.replace(",", ".")
+    if _GROUPED.fullmatch(number) and not number.startswith("0"):
+        return re.sub("[.,]", "", number)
+    return number
 
 
 def _without_latex(text: str) -> str:

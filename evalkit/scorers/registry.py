@@ -33,7 +33,7 @@ _SCORERS = {
     "similarity": ("text", "Similarity"),
     "regex": ("pattern", "Regex"),
     "multiple_choice": ("choice", "MultipleChoice"),
-    "yes_no": ("choice", "YesNo"),
+    "yes_no": ("yes_no", "YesNo"),
     "json": ("json_schema", "Json"),
     "json_equal": ("structure", "JsonEqual"),
     "fields": ("structure", "Fields"),

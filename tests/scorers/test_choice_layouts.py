@@ -2,7 +2,8 @@
 
 import pytest
 
-from evalkit.scorers.choice import find_letter, find_yes_no
+from evalkit.scorers.choice import find_letter
+from evalkit.scorers.yes_no import find_yes_no
 
 LETTERS = [
     ("B", "B"),
@@ -61,7 +62,7 @@ LETTERS = [
     ("It's B!", "B"),
     ("B is correct.", "B"),
     ("The correct answer is B, not A.", "B"),
-    ("Answer: B or C?", "B"),
+    ("Answer: B or C?", None),
     ("正解はBです", "B"),
     ("Option (A) is incorrect. Option (B) is correct.", "B"),
     ("The answer is a mystery", None),
