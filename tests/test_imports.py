@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from stored_runs import a_run
 
 HEAVY = {
     "aiohttp",
@@ -58,8 +59,19 @@ def test_help_loads_nothing_heavy(tmp_path, args):
     assert loaded_by(tmp_path, *args) == set()
 
 
-def test_listing_runs_loads_the_store_alone(tmp_path):
-    assert loaded_by(tmp_path, "list") <= {"numpy", "pyarrow"}
+@pytest.fixture
+def run(tmp_path):
+    return a_run(tmp_path / "runs", "abc123", {"off": [1, 0]})
+
+
+@pytest.mark.parametrize("command", ["list", "status"])
+def test_a_look_at_runs_loads_the_store_alone(tmp_path, run, command):
+    assert loaded_by(tmp_path, command) <= {"numpy", "pyarrow"}
+
+
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_what_sends_nothing_loads_no_http_client(tmp_path, run, command):
+    assert not loaded_by(tmp_path, command) & {"aiohttp", "httpx"}
 
 
 def test_a_suite_that_is_not_there_is_told_of_before_a_report_is_thought_of(tmp_path):

@@ -46,7 +46,7 @@ def command(runs: Path, as_json: bool) -> int:
 
 def _row(folder: RunFolder) -> dict[str, Any]:
     """What is listed of a run; one that cannot be read does not hide the others."""
-    from evalkit.pipeline.remaining import known_totals
+    from evalkit.pipeline.totals import known_totals
 
     try:
         manifest = folder.manifest()

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,13 +15,15 @@ from evalkit.cli.pages import write_files
 from evalkit.cli.tables import Key, new_table, print_note, print_table
 from evalkit.pipeline.compare import compare_run
 from evalkit.pipeline.overview import MOST_COMPARED, VariantOverview, overview
-from evalkit.pipeline.run import RunOutcome
 from evalkit.pipeline.score import score_run
 from evalkit.report import format as written
 from evalkit.report import terminal
 from evalkit.report.report import Report
 from evalkit.stats.estimates import Estimate
 from evalkit.store.runs import RunFolder
+
+if TYPE_CHECKING:
+    from evalkit.pipeline.run import RunOutcome
 
 
 def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int:

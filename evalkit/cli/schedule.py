@@ -147,8 +147,8 @@ def _options(
 
 def _secrets(suite: Suite, env: Mapping[str, str]) -> Iterator[str]:
     """The variables that the job needs: keys, webhooks, and where to ask."""
+    from evalkit.pipeline.endpoints import resolve_endpoints
     from evalkit.pipeline.judges import judge_endpoints
-    from evalkit.pipeline.wiring import resolve_endpoints
 
     for endpoints in (resolve_endpoints(suite, env), judge_endpoints(suite, env)):
         for endpoint in endpoints.values():

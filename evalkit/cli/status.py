@@ -79,7 +79,7 @@ def status_document(folder: RunFolder) -> dict[str, Any]:
     ``status`` is the manifest's, but ``running`` while a process writes it, and ``interrupted``
     where one did and is gone. ``live`` is what a running process told last, ``age_s`` seconds ago.
     """
-    from evalkit.pipeline.remaining import count_totals, known_totals
+    from evalkit.pipeline.totals import count_totals, known_totals
     from evalkit.store.lock import holder
     from evalkit.store.status import read_status
 

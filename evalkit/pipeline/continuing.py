@@ -10,9 +10,9 @@ from pathlib import Path
 
 from evalkit.errors import UsageError
 from evalkit.messages.request import encode_request, request_digest
+from evalkit.pipeline.endpoints import endpoint_hosts, resolve_endpoints
 from evalkit.pipeline.importing import IMPORT
 from evalkit.pipeline.start import check_suite, stored_suite, suite_cases, suite_digests
-from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.trials import build_request
 from evalkit.store.jobs import read_job

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from evalkit.client.inquiry import ask_about_model
 from evalkit.messages.capabilities import Capabilities, from_models_endpoint
 from evalkit.plan.matrix import capabilities_of
 from evalkit.suite.schema import LOCAL, ModelSpec, Suite
@@ -46,5 +45,7 @@ async def _ask_all(
 
 
 async def _ask(model: ModelSpec, endpoint: Endpoint, key: str | None) -> Capabilities | None:
+    from evalkit.client.inquiry import ask_about_model  # loads the HTTP client
+
     told = await ask_about_model(endpoint, key, model.model)
     return from_models_endpoint(told.body) if told.status == HTTP_OK else None

@@ -12,9 +12,9 @@ from typing import Literal
 from evalkit.errors import EvalkitError
 from evalkit.messages.capabilities import Capabilities
 from evalkit.pipeline.endpoint_checks import Check, check_model
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.judges import judge_endpoints, judge_models
 from evalkit.pipeline.start import check_suite, open_suite
-from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import capabilities_of, price_of
 from evalkit.server.weights import find_weights
 from evalkit.suite.load import LoadedSuite

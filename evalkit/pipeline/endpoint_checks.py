@@ -13,7 +13,7 @@ from evalkit.client.inquiry import Reply, ask_about_model, count_tokens
 from evalkit.errors import EvalkitError
 from evalkit.messages.capabilities import Capabilities, from_models_endpoint
 from evalkit.messages.redaction import visible
-from evalkit.pipeline.wiring import find_keys
+from evalkit.pipeline.endpoints import find_keys
 from evalkit.report.format import seconds
 from evalkit.suite.schema import ModelSpec
 from evalkit.types import Endpoint, Request

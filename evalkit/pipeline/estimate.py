@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from evalkit.client.inquiry import count_tokens
 from evalkit.errors import ConfigError
 from evalkit.messages.headers import RateLimits
+from evalkit.pipeline.endpoints import find_keys
 from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.preview import Preview, preview_suite
-from evalkit.pipeline.wiring import find_keys
 from evalkit.plan.estimate import Calibration, PlanEstimate, Rates, estimate_plan, prompt_bytes
 from evalkit.plan.matrix import PlannedVariant
 from evalkit.plan.trials import build_request
@@ -76,6 +75,8 @@ async def _ask(
     cases = preview.first[::step][:_COUNTED_PER_PROMPT]
     pairs = [(planned, planned.prompt.render(case)) for planned in variants for case in cases]
     pairs = pairs[:_COUNTED_PER_MODEL]
+    from evalkit.client.inquiry import count_tokens  # loads the HTTP client
+
     told: list[RateLimits] = []
     requests = [build_request(*pair) for pair in pairs]
     counts = await count_tokens(endpoint, key, requests, on_limits=told.append)

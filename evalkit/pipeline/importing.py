@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DatasetError, UsageError
-from evalkit.pipeline.remaining import count_totals
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.start import blank_run, check_suite, checked_cases, with_rivals
-from evalkit.pipeline.wiring import resolve_endpoints
+from evalkit.pipeline.totals import count_totals
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.trials import plan_trials
 from evalkit.store.journal import GROUP, Entry

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from evalkit.errors import UsageError
 from evalkit.messages.pricing import Price
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.rivals import rival_of
-from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import (
     capabilities_of,
     model_options,

@@ -10,13 +10,13 @@ from typing import Any
 from evalkit.errors import EXIT_INTERRUPTED, EvalkitError
 from evalkit.events import Listener
 from evalkit.pipeline.docket import Docket
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.judge_estimate import question_bytes, question_load
 from evalkit.pipeline.judges import build_benches, judging_suite
 from evalkit.pipeline.ledger import Ledger
-from evalkit.pipeline.remaining import count_totals
 from evalkit.pipeline.sitting import Court, Sitting
 from evalkit.pipeline.stop import Reason
-from evalkit.pipeline.wiring import resolve_endpoints
+from evalkit.pipeline.totals import count_totals
 from evalkit.plan.estimate import PlanEstimate, estimate_load
 from evalkit.plan.matrix import plan_variants
 from evalkit.store.judges import (

@@ -8,9 +8,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalkit.client.throttled import Gate
 from evalkit.events import (
     Event,
     GateProgress,
@@ -26,6 +25,9 @@ from evalkit.stats.estimates import wilson
 from evalkit.store.runs import RunFolder
 from evalkit.store.status import read_control, write_status
 from evalkit.types import Failure, Outcome, Response, TrialResult
+
+if TYPE_CHECKING:
+    from evalkit.client.throttled import Gate
 
 _LOOK_S = 0.5
 _RATE_WINDOW_S = 10.0

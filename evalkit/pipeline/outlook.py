@@ -18,9 +18,9 @@ from evalkit.analysis.nights import cusum_of, is_about_loss
 from evalkit.analysis.readings import least_units
 from evalkit.analysis.trials import Trials
 from evalkit.pipeline.bank_checks import bank_for
+from evalkit.pipeline.endpoints import endpoint_hosts, resolve_endpoints
 from evalkit.pipeline.gating import Prepared, gate_policy, prepare
 from evalkit.pipeline.start import blank_run, check_suite, checked_cases
-from evalkit.pipeline.wiring import endpoint_hosts, resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.stats.distributions import normal_quantile, one_sided_p
 from evalkit.stats.rehearsal import Deck, Population, rehearse, rehearse_nights

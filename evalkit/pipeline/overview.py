@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.analysis.trials import COLUMNS, Trials, aligned, cluster_labels, narrowed, read_trials
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.twins import bare_id, with_twins_as_clusters
-from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.estimates import Estimate, mean_estimate

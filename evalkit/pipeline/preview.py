@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.start import CHECKED_CASES, PROBE_CASES, case_check, check_suite
-from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.plan.selection import Selection

@@ -10,16 +10,22 @@ from typing import Any
 from evalkit.errors import EXIT_API, EXIT_INTERRUPTED, EXIT_OK
 from evalkit.events import Listener, RunStarted
 from evalkit.pipeline.caching import open_answers
+from evalkit.pipeline.endpoints import (
+    check_same_hosts,
+    endpoint_hosts,
+    find_keys,
+    resolve_endpoints,
+)
 from evalkit.pipeline.judges import judge_endpoints, judge_names
 from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
-from evalkit.pipeline.remaining import count_totals, finished_trials, remaining_trials
+from evalkit.pipeline.remaining import finished_trials, remaining_trials
 from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason
+from evalkit.pipeline.totals import count_totals
 from evalkit.pipeline.watch import Watch
-from evalkit.pipeline.wiring import check_same_hosts, endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants, price_of
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer

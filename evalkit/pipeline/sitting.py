@@ -12,14 +12,13 @@ from evalkit.events import Listener, RunStarted
 from evalkit.messages.request import request_digest
 from evalkit.pipeline.caching import open_answers
 from evalkit.pipeline.docket import Docket
+from evalkit.pipeline.endpoints import check_same_hosts, endpoint_hosts, find_keys
 from evalkit.pipeline.judges import REPAIR
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
-from evalkit.pipeline.remaining import count_totals
-from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.stop import Reason
+from evalkit.pipeline.totals import count_totals
 from evalkit.pipeline.verdicts import read_question
-from evalkit.pipeline.wiring import check_same_hosts, endpoint_hosts, find_keys
 from evalkit.scorers.judge import Judge
 from evalkit.store.judges import Verdicts, key_digest
 from evalkit.store.manifest import MANIFEST, Manifest, write_manifest
@@ -168,6 +167,8 @@ class Sitting:
     def _ask(
         self, writer: RunWriter, trials: Iterator[Trial], count: int, *, repairs: bool = False
     ) -> Reason | None:
+        from evalkit.pipeline.session import Session, in_loop  # loads the HTTP client
+
         court, bench = self._court, self._docket.bench
         suffixes = [f"{one}{REPAIR}" if repairs else one for one in bench.suffixes]
         keys = [seat.variant(bench.name, one).key for seat in bench.seats for one in suffixes]

@@ -23,16 +23,16 @@ from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
 from evalkit.pipeline.docket import check_question
-from evalkit.pipeline.judge_estimate import with_judges
-from evalkit.pipeline.judge_problems import judge_problems
-from evalkit.pipeline.judges import build_benches, check_rivals, judge_endpoints
-from evalkit.pipeline.rivals import pinned
-from evalkit.pipeline.wiring import (
+from evalkit.pipeline.endpoints import (
     check_local_model,
     endpoint_hosts,
     find_keys,
     resolve_endpoints,
 )
+from evalkit.pipeline.judge_estimate import with_judges
+from evalkit.pipeline.judge_problems import judge_problems
+from evalkit.pipeline.judges import build_benches, check_rivals, judge_endpoints
+from evalkit.pipeline.rivals import pinned
 from evalkit.plan.cases import CaseMaker, plan_cases
 from evalkit.plan.checking import CaseCheck
 from evalkit.plan.estimate import PlanEstimate, estimate_plan

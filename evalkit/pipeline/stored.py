@@ -22,10 +22,10 @@ from evalkit.analysis.trials import (
 )
 from evalkit.errors import StoreError, UsageError
 from evalkit.messages.request import encode_request
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.score import score_run, scorer_digest
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.twins import bare_id, with_twins_as_clusters
-from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import PlannedVariant, plan_variants
 from evalkit.scorers.user import range_of
 from evalkit.store.manifest import Manifest

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import orjson
 
 from evalkit.pipeline.docket import Answer, Docket, Question
+from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.judges import build_benches, judge_names
-from evalkit.pipeline.wiring import resolve_endpoints
 from evalkit.plan.matrix import plan_variants
 from evalkit.scorers.judge_scale import Reading
 from evalkit.scorers.judge_verdicts import Verdict, combined

@@ -148,8 +148,8 @@ async def write_all(folder, variants, trials: int) -> dict[str, object]:
 
 
 def write(folder: Path, trials: int) -> dict[str, object]:
+    from evalkit.pipeline.endpoints import resolve_endpoints
     from evalkit.pipeline.start import start_run
-    from evalkit.pipeline.wiring import resolve_endpoints
     from evalkit.plan.matrix import plan_variants
     from evalkit.suite.load import load_suite
 
@@ -163,9 +163,10 @@ def write(folder: Path, trials: int) -> dict[str, object]:
 
 def resume(folder: Path, trials: int) -> dict[str, object]:
     """As if the last part had been lost: what is missing is found, and the first of it rendered."""
-    from evalkit.pipeline.remaining import count_totals, remaining_trials
+    from evalkit.pipeline.endpoints import resolve_endpoints
+    from evalkit.pipeline.remaining import remaining_trials
     from evalkit.pipeline.start import stored_suite
-    from evalkit.pipeline.wiring import resolve_endpoints
+    from evalkit.pipeline.totals import count_totals
     from evalkit.plan.matrix import plan_variants
     from evalkit.store.runs import list_runs
     from evalkit.store.writer import RunWriter

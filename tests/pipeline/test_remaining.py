@@ -6,8 +6,9 @@ from builders import a_case, a_failure, a_result, a_suite
 from store.test_runs import entries, manifest
 
 from evalkit.errors import StoreError
-from evalkit.pipeline.remaining import count_totals, finished_trials, remaining_trials
-from evalkit.pipeline.wiring import resolve_endpoints
+from evalkit.pipeline.endpoints import resolve_endpoints
+from evalkit.pipeline.remaining import finished_trials, remaining_trials
+from evalkit.pipeline.totals import count_totals
 from evalkit.plan.matrix import plan_variants
 from evalkit.plan.trials import plan_trials
 from evalkit.store.making import create_run

@@ -2,7 +2,7 @@ import pytest
 from builders import a_suite
 
 from evalkit.errors import ConfigError, UsageError
-from evalkit.pipeline.wiring import endpoint_hosts, find_keys, resolve_endpoints
+from evalkit.pipeline.endpoints import endpoint_hosts, find_keys, resolve_endpoints
 from evalkit.suite.schema import Suite
 
 

@@ -12,9 +12,10 @@ import pytest
 from builders import a_result, a_trial
 from store.test_runs import entries
 
-from evalkit.pipeline.remaining import count_totals, remaining_trials
+from evalkit.pipeline.endpoints import resolve_endpoints
+from evalkit.pipeline.remaining import remaining_trials
 from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.wiring import resolve_endpoints
+from evalkit.pipeline.totals import count_totals
 from evalkit.plan.matrix import plan_variants
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
