@@ -21,7 +21,6 @@ from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.remaining import finished_trials, remaining_trials
-from evalkit.pipeline.session import Session, in_loop
 from evalkit.pipeline.start import stored_suite
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.totals import count_totals
@@ -76,6 +75,8 @@ def execute_run(
     run early. Raises StoreError (locked, full, damaged), ConfigError (no key), and LocalModelError;
     everything else that ends a run early is in the outcome.
     """
+    from evalkit.pipeline.session import Session, in_loop  # loads the HTTP client
+
     writer = RunWriter(folder)
     try:
         # Read once nobody else writes it: a run extended meanwhile would be set back.
