@@ -12,6 +12,7 @@ import click
 
 from evalkit import __version__
 from evalkit.cli.memory import give_memory_back
+from evalkit.cli.streams import go_on_unwatched
 from evalkit.errors import (
     EXIT_CODES,
     EXIT_FAULT,
@@ -116,6 +117,7 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 100)
     postpone_pandas()
     give_memory_back()
+    go_on_unwatched()
     code = run_command(sys.argv[1:])
     # Python looks for cycles once more at its end, through all that was loaded: 0.1 s for nothing.
     gc.freeze()
@@ -137,10 +139,6 @@ def run_command(args: list[str]) -> int:
     except EvalkitError as error:
         tell(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has left (`evalkit list | head`); nothing more to say.
-        sys.stderr.close()
-        return 0
     except Exception:  # noqa: BLE001 - told in full; Python's own exit 1 would say "a regression"
         sys.excepthook(*sys.exc_info())
         click.echo("This is a fault of evalkit, and says nothing of what was measured.", err=True)

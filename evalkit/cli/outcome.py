@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,16 @@ from evalkit.store.runs import RunFolder
 
 if TYPE_CHECKING:
     from evalkit.pipeline.run import RunOutcome
+
+
+@contextmanager
+def told_where(folder: RunFolder) -> Iterator[None]:
+    """Say how to go on with a run whose command is interrupted while nothing is being asked."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"\nRun:    {folder.path}\nNext:   evalkit resume {folder.path}")
+        raise
 
 
 def finish(outcome: RunOutcome, out: Path, *, as_json: bool, quiet: bool) -> int:

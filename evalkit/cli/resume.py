@@ -81,7 +81,7 @@ def command(
     Example: evalkit resume latest --retry-failed
     """
     from evalkit.cli.logfile import check_log
-    from evalkit.cli.outcome import finish
+    from evalkit.cli.outcome import finish, told_where
     from evalkit.cli.progress import watching
     from evalkit.pipeline.continuing import adopt_suite, refuse_import
     from evalkit.pipeline.run import execute_run
@@ -99,8 +99,14 @@ def command(
         adopt_suite(folder, load_suite(config, (), env), env, folder.manifest().only, extend=extend)
     changes = {"concurrency": concurrency, "max_cost_usd": max_cost_usd, "cache": cache}
     style = "none" if quiet else progress
-    with watching(style, log_file, with_prompts=log_prompts, verbose=verbose) as listen:
-        outcome = execute_run(
-            folder, env, listen, retry_failed=retry_failed, changes=changes, judges=not no_judges
-        )
-    return finish(outcome, out, as_json=as_json, quiet=quiet)
+    with told_where(folder):
+        with watching(style, log_file, with_prompts=log_prompts, verbose=verbose) as listen:
+            outcome = execute_run(
+                folder,
+                env,
+                listen,
+                retry_failed=retry_failed,
+                changes=changes,
+                judges=not no_judges,
+            )
+        return finish(outcome, out, as_json=as_json, quiet=quiet)

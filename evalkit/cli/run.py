@@ -129,7 +129,7 @@ def command(
         return 0
     check_log(log_file)
     # What a report takes is loaded once it is clear that there will be one.
-    from evalkit.cli.outcome import finish
+    from evalkit.cli.outcome import finish, told_where
 
     if resume is None and not extend:
         resume = offer_to_resume(loaded, runs, env, only)
@@ -140,29 +140,25 @@ def command(
                 estimate_run(folder, env, judges=not no_judges).expected_cost_usd,
                 loaded.suite.budget.confirm_above_usd,
             )
-        with watching(
-            "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
-        ) as listen:
+    else:
+        folder = start_run(loaded, runs, env, only, judges=not no_judges)
+        try:
+            estimate = estimate_run(folder, env, judges=not no_judges)
+            if not quiet:
+                for notice in notices(build_scorers(loaded.suite)):
+                    click.echo(f"Note: {notice}", err=True)
+                is_local = all(m.provider == LOCAL for m in loaded.suite.models)
+                say_price(estimate, is_local=is_local and not any_price(estimate))
+            if not yes:
+                confirm(estimate.expected_cost_usd, loaded.suite.budget.confirm_above_usd)
+        except BaseException:
+            discard_run(folder)
+            raise
+    style = "none" if quiet else progress
+    with told_where(folder):
+        with watching(style, log_file, with_prompts=log_prompts, verbose=verbose) as listen:
             outcome = execute_run(folder, env, listen, judges=not no_judges)
         return finish(outcome, out, as_json=as_json, quiet=quiet)
-    folder = start_run(loaded, runs, env, only, judges=not no_judges)
-    estimate = estimate_run(folder, env, judges=not no_judges)
-    try:
-        if not quiet:
-            for notice in notices(build_scorers(loaded.suite)):
-                click.echo(f"Note: {notice}", err=True)
-            is_local = all(m.provider == LOCAL for m in loaded.suite.models)
-            say_price(estimate, is_local=is_local and not any_price(estimate))
-        if not yes:
-            confirm(estimate.expected_cost_usd, loaded.suite.budget.confirm_above_usd)
-    except BaseException:
-        discard_run(folder)
-        raise
-    with watching(
-        "none" if quiet else progress, log_file, with_prompts=log_prompts, verbose=verbose
-    ) as listen:
-        outcome = execute_run(folder, env, listen, judges=not no_judges)
-    return finish(outcome, out, as_json=as_json, quiet=quiet)
 
 
 def offer_to_resume(

@@ -133,6 +133,8 @@ def _signals(stop: Stop, listen: Listener) -> Iterator[None]:
             task.cancel()
 
     names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+        names[signal.SIGHUP] = "SIGHUP (the terminal is gone)"
     for number, name in names.items():
         loop.add_signal_handler(number, interrupt, name)
     try:
