@@ -45,7 +45,7 @@ COMMANDS = {
     "regress": ("regress", "Ask a suite afresh and hold it to its gate, in one command for cron."),
     "history": ("history", "Show a suite's scores, cost and time over its runs."),
     "schedule": ("schedule", "Print a file that lets your scheduler run a regression job."),
-    "status": ("status", "See how a run is, from another shell; pause it, slow it down."),
+    "status": ("status", "See how a run is, from another shell; pause it, turn it down or up."),
     "list": ("list", "List the runs."),
     "show": ("show", "Show a run, a case or a trial."),
     "import": ("import_run", "Make a run of answers made elsewhere."),

@@ -30,7 +30,7 @@ _OLD_S = 5.0
         "-j",
         "--concurrency",
         type=click.IntRange(1),
-        help="Requests in flight from now on, at most as many as it began with.",
+        help="Requests in flight from now on, at each endpoint.",
     ),
     runs_option,
     json_option,
@@ -38,7 +38,7 @@ _OLD_S = 5.0
 def command(
     run: str, paused: bool | None, concurrency: int | None, runs: Path, as_json: bool
 ) -> int:
-    """Show how a RUN is (default: the latest), live if it is running; pause it, slow it down.
+    """Show how a RUN is (default: the latest), live if it is running; pause it, turn it down or up.
 
     \b
     Example: evalkit status latest --concurrency 8

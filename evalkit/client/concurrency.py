@@ -61,6 +61,7 @@ class Concurrency:
         self._round = FIRST_CONCURRENCY
         self._service_s = 0.0
         self._cut_at_s = -math.inf
+        self._has_begun = False
 
     @property
     def most(self) -> int:
@@ -82,9 +83,11 @@ class Concurrency:
         """Somebody waits for a place."""
         self._is_wanted = True
 
-    def begun(self) -> None:
-        """An answer has begun: its request was accepted."""
+    def begun(self, sent_s: float = math.inf) -> None:
+        """An answer has begun: what was sent at ``sent_s`` was accepted."""
         self._has_answer = True
+        if sent_s > self._cut_at_s:
+            self._has_begun = True
         if self._is_starting and self._is_wanted:
             self._limit = min(self._limit + 1, MOST_CONCURRENCY)
 
@@ -105,13 +108,15 @@ class Concurrency:
 
     def refused(self, now_s: float) -> None:
         """The server asked to slow down."""
-        self._has_answer = True
         self._cut(now_s, 1)
 
     def _cut(self, now_s: float, least: int) -> None:
+        if not self._has_begun:
+            return  # everything is refused, at however few: going down would find out nothing
         self._is_starting = False
         if now_s - self._cut_at_s >= max(_COOLDOWN_S, self._service_s):
             self._cut_at_s = now_s
+            self._has_begun = False
             self._limit = min(self._limit, max(float(least), self._limit * _CUT))
             self._begin_round()
 

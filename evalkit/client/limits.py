@@ -100,9 +100,10 @@ class Limiter:
         self._output.take(output_tokens, now_s)
         self._tokens.take(input_tokens + output_tokens, now_s)
 
-    def begun(self) -> None:
-        """An answer has begun; what its headers tell is observed already."""
-        self.concurrency.begun()
+    def begun(self, sent_s: float = 0.0) -> None:
+        """An answer to what was sent at ``sent_s`` has begun; its headers are observed already."""
+        self.concurrency.begun(sent_s)
+        self._pace.begun(sent_s)
 
     def answered(
         self, variant: str, service_s: float, output_tokens: int | None, now_s: float
@@ -155,6 +156,7 @@ class Limiter:
             self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
             retry_after_s = self._pause_s
         self._open_at_s = max(self._open_at_s, now_s + retry_after_s)
+        self._pace.rest(self._open_at_s)
 
     def _is_explained(self, charge: Charge, now_s: float) -> bool:
         """Whether a limit that is known has nothing left, so that keeping to it will do.

@@ -67,9 +67,9 @@ class Gate:
             self.limiter.enter(charge, now_s)
         return wait_s
 
-    def begun(self) -> None:
-        """An answer has begun, so there may be more places."""
-        self.limiter.begun()
+    def begun(self, sent_s: float) -> None:
+        """An answer to what was sent at ``sent_s`` has begun, so there may be more places."""
+        self.limiter.begun(sent_s)
         self._changed.set()
 
     def leave(self) -> None:
@@ -127,7 +127,7 @@ class ThrottledClient:
         def begin() -> None:
             nonlocal has_begun
             has_begun = True
-            self._gate.begun()
+            self._gate.begun(start_s)
             if on_start is not None:
                 on_start()
 

@@ -15,6 +15,8 @@ from evalkit.types import Failure, Outcome, Trial, TrialResult
 class LocalExecutor:
     """``workers`` tasks over the clients of all endpoints, by the model's name in the suite.
 
+    More can be employed on the way.
+
     An error that ends the run (a refused key, a prompt that does not render) sets ``stopping``:
     no further trial is pulled, what is in flight is paid for and still delivered, and only then is
     the error raised.
@@ -27,31 +29,40 @@ class LocalExecutor:
         self._workers = workers
         self._clock = clock
         self._stopping = stopping
+        self._work: _Work | None = None
 
     @asynccontextmanager
     async def execute(
         self, trials: AsyncIterable[Trial]
     ) -> AsyncIterator[AsyncIterator[TrialResult]]:
         """See Executor. Leaving the block early cancels what is still in flight."""
-        work = _Work(trials, self._workers)
-        tasks = [
-            asyncio.create_task(self._labour(work), name=f"worker-{number}")
-            for number in range(self._workers)
-        ]
-        closer = asyncio.create_task(work.close_after(tasks))
+        self._work = work = _Work(trials)
+        self.employ(self._workers)
         try:
             yield work.results()
         finally:
-            for task in (*tasks, closer):
+            self._work = None
+            for task in work.workers:
                 task.cancel()
-            await asyncio.gather(*tasks, closer, return_exceptions=True)
+            await asyncio.gather(*work.workers, return_exceptions=True)
+
+    def employ(self, workers: int) -> None:
+        """Have at least so many workers from now on; what there are stay."""
+        self._workers = max(workers, self._workers)
+        work = self._work
+        if work is None:
+            return
+        while len(work.workers) < self._workers:
+            task = asyncio.create_task(self._labour(work), name=f"worker-{len(work.workers)}")
+            work.workers.append(task)
+            task.add_done_callback(work.left)
 
     async def _labour(self, work: _Work) -> None:
         try:
             while (trial := await work.next()) is not None:
                 result = await self._ask(trial)
                 if result is not None:
-                    await work.deliver(result)
+                    work.deliver(result)
         except Exception as error:  # noqa: BLE001 - raised by results(), once the rest is in
             work.fail(error)
             self._stopping.set()
@@ -83,13 +94,15 @@ class LocalExecutor:
 class _Work:
     """What the workers share: the supply of trials, the results, the first failure."""
 
-    def __init__(self, trials: AsyncIterable[Trial], workers: int) -> None:
+    def __init__(self, trials: AsyncIterable[Trial]) -> None:
+        self.workers: list[asyncio.Task[None]] = []
         self._trials = aiter(trials)
         self._turn = asyncio.Lock()
+        self._n_left = 0
         self._is_over = False
         self._failure: Exception | None = None
-        # Bounded, so that a slow consumer holds the workers back instead of filling memory.
-        self._results: asyncio.Queue[TrialResult | None] = asyncio.Queue(workers)
+        # Unbounded: whoever supplies the trials sees to it that only so many are open.
+        self._results: asyncio.Queue[TrialResult | None] = asyncio.Queue()
 
     async def next(self) -> Trial | None:
         """The next trial; None when there is none or the run is over. One worker at a time."""
@@ -102,16 +115,18 @@ class _Work:
                 self._is_over = True
                 return None
 
-    async def deliver(self, result: TrialResult) -> None:
-        await self._results.put(result)
+    def deliver(self, result: TrialResult) -> None:
+        self._results.put_nowait(result)
 
     def fail(self, error: Exception) -> None:
         self._is_over = True
         self._failure = self._failure or error
 
-    async def close_after(self, tasks: list[asyncio.Task[None]]) -> None:
-        await asyncio.gather(*tasks)
-        await self._results.put(None)
+    def left(self, _: asyncio.Task[None]) -> None:
+        """A worker has gone; the last one ends the results."""
+        self._n_left += 1
+        if self._n_left == len(self.workers):
+            self._results.put_nowait(None)
 
     async def results(self) -> AsyncIterator[TrialResult]:
         while (result := await self._results.get()) is not None:

@@ -12,6 +12,9 @@ _MOST_REFUSALS = 20
 # is not there is told of in half a minute, and not after every trial's patience.
 _MOST_ATTEMPTS = 50
 _DEAD_AFTER_S = 20.0
+# Of a server that takes connections and falls silent, a few timeouts in a row tell the same.
+_FEWEST_ATTEMPTS = 8
+_SILENT_AFTER_S = 100.0
 
 
 class Circuit:
@@ -32,7 +35,10 @@ class Circuit:
         if self._first_failed_s is None:
             self._first_failed_s = now_s
         self._attempts += 1
-        if self._attempts < _MOST_ATTEMPTS or now_s - self._first_failed_s < _DEAD_AFTER_S:
+        since_s = now_s - self._first_failed_s
+        is_dead = self._attempts >= _MOST_ATTEMPTS and since_s >= _DEAD_AFTER_S
+        is_silent = self._attempts >= _FEWEST_ATTEMPTS and since_s >= _SILENT_AFTER_S
+        if not is_dead and not is_silent:
             return None
         return Reason(
             f"none of {self._attempts} attempts was answered, the last: "

@@ -136,6 +136,11 @@ class Recorder:
         """Count a trial as open until its outcome is on disk."""
         self._open += 1
 
+    def open_to(self, most: int) -> None:
+        """Let so many trials be open from now on, if that is more than before."""
+        self.most_open = max(most, self.most_open)
+        self._has_room.set()
+
     async def room(self) -> None:
         """Wait while as many trials are open as may be."""
         while self._open >= self.most_open and not self._stop.event.is_set():

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,8 @@ class Live:
     """What is known of a run right now. ``done`` and ``counts`` come from earlier sittings.
 
     ``scorer`` grades answers as they come, for the running score alone; what counts is graded
-    from what is stored, at the end.
+    from what is stored, at the end. ``on_turned`` hears that another process has changed how many
+    may be in flight.
     """
 
     planned: int
@@ -66,6 +67,7 @@ class Live:
     scorer: Scorer | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
+    on_turned: Callable[[], None] | None = None
     _progress: dict[str, _Variant] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
     _given_tokens: int = 0
@@ -199,6 +201,8 @@ class Live:
             if control.get("concurrency"):
                 gate.limiter.concurrency.set(int(control["concurrency"]))
             gate.wake()
+        if self.on_turned is not None:
+            self.on_turned()
         return at
 
 

@@ -58,6 +58,12 @@ class Session:
             with _signals(stop, self.listen):
                 async with self._engine(stop, circuit) as engine:
                     self.live.gates.update(engine.gates)
+
+                    def turned() -> None:
+                        engine.executor.employ(engine.most_in_flight)
+                        recorder.open_to(engine.most_in_flight)
+
+                    self.live.on_turned = turned
                     async with self._watched():
                         await collect(
                             in_thread(trials),
@@ -67,9 +73,7 @@ class Session:
                             stop=stop,
                             circuit=circuit,
                             cache=self.cache,
-                            most_open=sum(
-                                gate.limiter.concurrency.most for gate in engine.gates.values()
-                            ),
+                            most_open=engine.most_in_flight,
                         )
         except asyncio.CancelledError:
             # Interrupted twice: what is in flight is given up, what has come back is stored.

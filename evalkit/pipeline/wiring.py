@@ -13,7 +13,6 @@ from evalkit.client.clock import SystemClock
 from evalkit.client.stack import open_client, open_gate
 from evalkit.client.throttled import Gate
 from evalkit.errors import ApiError
-from evalkit.executors.executor import Executor
 from evalkit.executors.local import LocalExecutor
 from evalkit.pipeline.stop import Stop
 from evalkit.policies import Limits, Retries
@@ -26,8 +25,13 @@ from evalkit.types import Endpoint, Request
 class Engine:
     """What runs a suite: the executor, and the gates its requests pass, by endpoint and model."""
 
-    executor: Executor
+    executor: LocalExecutor
     gates: Mapping[str, Gate]
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many requests may ever be in flight, as the gates are set now."""
+        return sum(gate.limiter.concurrency.most for gate in self.gates.values())
 
 
 @asynccontextmanager
@@ -65,8 +69,9 @@ async def open_engine(
             heard = None if on_failed is None else partial(on_failed, model.name)
             client = open_client(endpoint, keys[model.name], own, retries, gates[way], heard)
             clients[model.name] = await stack.enter_async_context(client)
-        workers = sum(gate.limiter.concurrency.most for gate in gates.values())
-        yield Engine(LocalExecutor(clients, workers, clock, stop.event), gates)
+        engine = Engine(LocalExecutor(clients, 0, clock, stop.event), gates)
+        engine.executor.employ(engine.most_in_flight)
+        yield engine
 
 
 def _limits(suite: Suite) -> Limits:

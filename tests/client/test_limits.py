@@ -158,7 +158,18 @@ def test_it_never_falls_below_one():
     concurrency = begun()
     for number in range(100):
         concurrency.refused(number * 2.0)
+        concurrency.begun(number * 2.0 + 1)
     assert concurrency.limit == 1
+
+
+def test_it_is_not_cut_again_while_everything_is_refused():
+    concurrency = begun()
+    concurrency.refused(0.0)
+    before = concurrency.limit
+    for number in range(1, 100):
+        concurrency.begun(-1.0)  # the answer to what was sent before the cut
+        concurrency.refused(number * 2.0)
+    assert concurrency.limit == before
 
 
 def test_it_backs_off_when_answers_slow_down():
@@ -196,13 +207,14 @@ def test_a_pace_is_learned_from_refusals_and_forgotten_without_them():
     for number in range(200):  # 50 a second, for four seconds
         now = number / 50
         pace.enter(now)
+        pace.begun(now)
     pace.refused(now, now)
     assert pace.per_s(now) == pytest.approx(45, rel=0.05)
     for _ in range(30):  # a burst that was sent before the first refusal came back
         pace.refused(now - 0.01, now + 0.01)
     assert 35 <= pace.per_s(now) <= 45
     assert pace.wait_s(now) == pytest.approx(1 / pace.per_s(now))
-    assert pace.per_s(now + 5) == pytest.approx(pace.per_s(now) / 0.9)
+    assert pace.per_s(now + 2) == pytest.approx(pace.per_s(now) / 0.9)
     assert pace.per_s(now + 300) == float("inf")
 
 
@@ -210,11 +222,27 @@ def test_few_requests_do_not_cut_a_pace_deeply():
     pace = Pace()
     for number in range(200):
         pace.enter(number / 50)
+        pace.begun(number / 50)
     pace.refused(4.0, 4.0)
     before = pace.per_s(5.0)
     pace.enter(5.0)
+    pace.begun(5.0)
     pace.refused(5.0, 5.05)
     assert pace.per_s(5.05) >= 0.6 * before
+
+
+def test_a_server_that_refuses_everything_teaches_no_pace():
+    pace = Pace()
+    for number in range(200):
+        pace.enter(number / 50)
+        pace.refused(number / 50, number / 50 + 0.01)
+    assert pace.per_s(4.0) == float("inf")
+    pace.rest(5.0)
+    assert pace.wait_s(5.0) == 0.0  # single requests find out whether it answers again
+    pace.enter(5.0)
+    assert pace.wait_s(5.0) == pytest.approx(0.1)
+    pace.begun(5.0)
+    assert pace.wait_s(5.01) == 0.0
 
 
 def test_forecasts_learn_input_by_size_and_output_by_variant():

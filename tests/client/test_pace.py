@@ -97,11 +97,11 @@ def test_a_rate_nobody_tells_is_found_out(told_as, concurrency):
     api = LimitedApi(3000, tells=False, told_as=told_as)
     paced = pace(api, trials(REQUESTS), limiter=Limiter(concurrency))
     all_answered(paced, REQUESTS)
-    assert paced.span_s <= 1.2 * IDEAL_S
-    assert paced.refused_share <= 0.05
+    assert paced.span_s <= 1.05 * IDEAL_S
+    assert paced.refused_share <= 0.015
     # The first burst finds it out; after that a refusal is rare.
     later = [at_s for at_s in api.refused_at_s if at_s > 5.0]
-    assert len(later) <= 0.02 * REQUESTS
+    assert len(later) <= 0.005 * REQUESTS
 
 
 @pytest.mark.parametrize("told_as", ["none", "seconds"])
@@ -115,8 +115,8 @@ def test_a_server_that_refuses_before_its_own_limit_is_met_slower(told_as):
 
     paced = pace(Gateway(3000, told_as=told_as), trials(REQUESTS))
     all_answered(paced, REQUESTS)
-    assert paced.span_s <= 1.2 * IDEAL_S
-    assert paced.refused_share <= 0.06
+    assert paced.span_s <= 1.06 * IDEAL_S
+    assert paced.refused_share <= 0.015
 
 
 @pytest.mark.parametrize("told_as", ["none", "seconds"])
@@ -125,8 +125,28 @@ def test_more_at_once_than_a_server_takes(told_as, concurrency):
     api = LimitedApi(at_once=20, tells=False, told_as=told_as)
     paced = pace(api, trials(REQUESTS), limiter=Limiter(concurrency))
     all_answered(paced, REQUESTS)
-    assert paced.span_s <= 1.25 * REQUESTS / 20 * 0.51
-    assert paced.refused_share <= 0.06
+    assert paced.span_s <= 1.45 * REQUESTS / 20 * 0.51
+    assert paced.refused_share <= 0.015
+
+
+@pytest.mark.parametrize("told_as", ["none", "seconds"])
+@pytest.mark.parametrize("concurrency", [50, None])
+@pytest.mark.parametrize("from_s", [0.0, 10.0])
+def test_a_server_that_refuses_everything_for_a_while_is_not_met_slower_for_it(
+    told_as, concurrency, from_s
+):
+    class Shut(LimitedApi):
+        def arrive(self, input_tokens, now_s):
+            if from_s <= now_s < from_s + 5:
+                return self._refuse("shut", 1.0, now_s)
+            return super().arrive(input_tokens, now_s)
+
+    paced = pace(Shut(tells=False, told_as=told_as), trials(3000), limiter=Limiter(concurrency))
+    all_answered(paced, 3000)
+    open_s = pace(LimitedApi(), trials(3000), limiter=Limiter(concurrency)).span_s
+    # The gate is closed for up to 4 s at a time where the server names none.
+    assert paced.span_s <= 1.2 * open_s + 5 + 4
+    assert len(paced.api.refused_at_s) <= 60
 
 
 @pytest.mark.parametrize("told", [None, 6000])

@@ -71,7 +71,9 @@ def test_a_run_is_watched_paused_slowed_and_continued_from_another_shell(tmp_pat
         kinds = [event["event"] for event in events]
         assert kinds[0] == "started"
         assert kinds.count("trial") == 240
-        last = [event for event in events if event["event"] == "snapshot"][-1]
+        snapshots = [event for event in events if event["event"] == "snapshot"]
+        assert max(event["in_flight"] for event in snapshots) > 20  # it began with six
+        last = snapshots[-1]
         assert last["done"] == last["planned"] == 240
 
         after = shell("status", "--json").json

@@ -81,3 +81,24 @@ async def test_a_supply_that_fails_is_raised():
             async for result in results:
                 seen.append(result)
     assert len(seen) == 1
+
+
+async def test_more_workers_can_be_employed_on_the_way():
+    gate, asked = asyncio.Event(), []
+
+    class Slow(FakeClient):
+        async def send(self, request, on_start=None):
+            asked.append(request)
+            await gate.wait()
+            return await super().send(request, on_start)
+
+    several = executor(Slow(), workers=2)
+    async with several.execute(supply(20)) as results:
+        await asyncio.sleep(0.01)
+        assert len(asked) == 2
+        several.employ(5)
+        several.employ(3)  # those there are stay
+        await asyncio.sleep(0.01)
+        assert len(asked) == 5
+        gate.set()
+        assert len([result async for result in results]) == 20

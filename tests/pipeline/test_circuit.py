@@ -29,7 +29,14 @@ def test_an_endpoint_that_is_not_there_is_given_up_in_half_a_minute():
 
 def test_few_attempts_are_not_enough_however_long_they_take():
     circuit = Circuit(50)
-    assert all(circuit.strained_by(RESET, 100.0 * number) is None for number in range(49))
+    assert all(circuit.strained_by(RESET, 100.0 * number) is None for number in range(7))
+
+
+def test_a_server_that_only_falls_silent_is_given_up_after_two_rounds_of_timeouts():
+    circuit, silence = Circuit(50), ApiError("timeout", "no answer in time")
+    assert all(circuit.strained_by(silence, 120.0) is None for _ in range(4))
+    assert all(circuit.strained_by(silence, 240.0) is None for _ in range(3))
+    assert circuit.strained_by(silence, 240.0) is not None
 
 
 def test_an_outage_on_the_way_is_left_to_the_trials_patience():
