@@ -44,12 +44,14 @@ def go_on_unwatched() -> None:
 
 
 def _unwatched(stream: TextIO) -> TextIO:
-    if not isinstance(stream, io.TextIOWrapper):
-        return stream
+    try:
+        number = stream.fileno()
+    except (AttributeError, OSError):
+        return stream  # there is none, or it is no file
     stream.flush()
     return io.TextIOWrapper(
-        io.BufferedWriter(_Unwatched(stream.fileno(), "w", closefd=False)),
+        io.BufferedWriter(_Unwatched(number, "w", closefd=False)),
         encoding=stream.encoding,
         errors=stream.errors,
-        line_buffering=stream.line_buffering,
+        line_buffering=bool(stream.line_buffering),
     )
