@@ -144,7 +144,8 @@ def _notes(estimate: PlanEstimate) -> Iterator[str]:
     if not all(item.is_free for item in estimate.everything):
         yield f"Prices: of {PRICES_AS_OF}, or the suite's own."
     if estimate.judges:
-        yield "Judges: at most these questions; equal answers to a case are judged once."
+        yield "Judges: equal answers to a case are judged once; a verdict that cannot be read is"
+        yield "asked for once more, which is not in this."
     if estimate.unpriced:
         models = sorted({key.split("/")[1] for key in estimate.unpriced})
         yield (

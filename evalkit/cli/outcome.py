@@ -153,13 +153,15 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
 def tell_judges(folder: RunFolder) -> None:
     """What judges were asked and what that cost, a line each, apart from the run's own cost."""
     for name, judge in folder.manifest().judges.items():
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in judge["failures"].items())
-        failed = f", {judge['failed']:,} failed ({kinds})" if judge["failed"] else ""
-        unread = judge.get("unread", 0)
-        failed += f", {unread:,} could not be read" if unread else ""
-        cost = f", ${judge['cost_usd']:.4f}" if judge["cost_usd"] is not None else ""
-        read = judge["ok"] - unread
-        say(f"Judge {name}: {read:,} of {judge['questions']:,} verdicts{failed}{cost}")
+        unread, again = judge.get("unread", 0), judge.get("to_repair", 0)
+        told = [f"{judge['ok'] - unread - again:,} of {judge['questions']:,} verdicts"]
+        if judge["failed"]:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in judge["failures"].items())
+            told.append(f"{judge['failed']:,} failed ({kinds})")
+        told += [f"{unread:,} could not be read"] if unread else []
+        told += [f"{again:,} to be asked once more"] if again else []
+        told += [f"${judge['cost_usd']:.4f}"] if judge["cost_usd"] is not None else []
+        say(f"Judge {name}: {', '.join(told)}")
 
 
 def _judges_cost(judges: Mapping[str, Mapping[str, Any]]) -> float | None:

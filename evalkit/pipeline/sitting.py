@@ -105,7 +105,7 @@ class Sitting:
         """What the manifest tells of this judge: questions by outcome, and their cost.
 
         ``ok`` were answered, ``unread`` of those in a way that is no verdict; ``open`` are still to
-        be asked, some of them once more.
+        be asked, ``to_repair`` of them once more.
         """
         verdicts = Verdicts(self._store)
         statuses = [verdicts.status(key) for key in self._wanted]
@@ -116,6 +116,7 @@ class Sitting:
             "unread": self._unread,
             "failed": statuses.count("failed"),
             "failures": dict(Counter(filter(None, map(verdicts.error_kind, self._wanted)))),
+            "to_repair": self._to_repair,
             "open": statuses.count(None) + self._to_repair,
             "cached": stored["cached"],
             "cost_usd": stored["cost_usd"],

@@ -325,6 +325,21 @@ def test_a_judge_that_nobody_can_read_is_no_judge_whatever_another_says(
         assert "Too many questions without a verdict" in capsys.readouterr().err
 
 
+def test_a_verdict_to_be_asked_for_once_more_is_not_had_yet(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def script(body: Mapping[str, Any]) -> object:
+        return (401, "no", "") if is_repair(body) else "hm"
+
+    with scripted(script) as server:
+        run, _ = make(server, {"off": ["a", "b", "c"]}, {})
+        judged = judge(run)
+        told = run.manifest().judges["kind"]
+        assert (told["ok"], told["to_repair"], told["open"], judged.missing) == (3, 3, 3, 3)
+        tell_judges(run)
+        assert "Judge kind: 0 of 3 verdicts, 3 to be asked once more" in capsys.readouterr().err
+
+
 def mute(scorer: ScorerSpec) -> ScorerSpec:
     whole = scorer.model_dump() | {"name": "mute", "rubric": "Is it short?"}
     return ScorerSpec.model_validate(whole)
