@@ -259,9 +259,9 @@ def _kubernetes(job: JobFile) -> dict[str, str]:
 
 
 def _airflow(job: JobFile) -> dict[str, str]:
-    # Airflow knows the slot: its own moment of the run.
+    # Airflow knows the slot: its own moment of the run; one started by hand may have none.
     command = f"cd {shlex.quote(job.folder)} && {shlex.join(job.here(slot=False))}"
-    command = command.replace("{", "{{ '{' }}") + " --slot '{{ ts }}'"
+    command = command.replace("{", "{{ '{' }}") + " --slot '{{ ts if ts is defined else run_id }}'"
     minutes = ceil(job.timeout_s / 60) + 10
     text = f'''"""The evalkit regression job {job.slug}. Keys: {_named(job)}."""
 

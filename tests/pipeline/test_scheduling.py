@@ -135,11 +135,14 @@ def test_a_dag_for_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
         False,
         1,
     )
-    from jinja2 import Template
+    from jinja2 import StrictUndefined, Template
 
-    words = shlex.split(Template(made["bash_command"]).render(ts="2026-11-25T06:30:00+00:00"))
+    command = Template(made["bash_command"], undefined=StrictUndefined)  # as Airflow has it
+    words = shlex.split(command.render(ts="2026-11-25T06:30:00+00:00", run_id="scheduled__1"))
     assert words[:3] == ["cd", "/srv/{x}", "&&"]
     assert words[-2:] == ["--slot", "2026-11-25T06:30:00+00:00"]
+    by_hand = shlex.split(command.render(run_id="manual__2"))  # it has no moment of its own
+    assert by_hand[-2:] == ["--slot", "manual__2"]
 
 
 @pytest.mark.parametrize(
