@@ -71,6 +71,7 @@ def command(
              evalkit gate --plan suite.yaml
     """
     from evalkit.cli.gate_outcome import tell, write_gate_pages
+    from evalkit.pipeline.alarms import at_its_level
     from evalkit.pipeline.gating import gate_policy, gate_run, needs_baseline
     from evalkit.pipeline.start import stored_suite
     from evalkit.store.baselines import read_baseline
@@ -84,7 +85,7 @@ def command(
         return show_plan(suite or Path(run), baseline, baselines, env, as_json=as_json)
     folder = find_run(run, runs)
     rules = load_suite(suite, (), env).suite if suite else stored_suite(folder)
-    policy = gate_policy(rules)
+    policy = at_its_level(gate_policy(rules), folder)
     name = baseline or policy.baseline
     bank = read_baseline(baselines, name) if name else None
     if bank is None and needs_baseline(policy):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from evalkit.errors import (
     EXIT_API,
@@ -22,6 +23,7 @@ from evalkit.errors import (
     UsageError,
 )
 from evalkit.events import Listener
+from evalkit.pipeline.alarms import as_told, at_its_level, is_alarm, next_in_stream, stream_of
 from evalkit.pipeline.bank_checks import void_because
 from evalkit.pipeline.canary import CANARY, Moved, canary_suite, has_moved
 from evalkit.pipeline.collecting import without_cache
@@ -132,11 +134,15 @@ def run_job(job: Job, listen: Listener, now: Callable[[], datetime]) -> Done:
             return Done(finished[0], finished[1]["exit_code"], slot=slot, is_repeat=True)
         policy = gate_policy(loaded.suite)
         _check_nights(loaded.suite)
-        folder = _begun(job, loaded, earlier, slot, now()) or _start(job, loaded, slot, policy)
+        folder = _begun(job, loaded, earlier, slot, now())
+        if folder is None:
+            folder = _start(job, loaded, policy, {"slot": slot, **_place(loaded.suite, earlier)})
+        policy = at_its_level(policy, folder)
         previous = previous_verdict(earlier_jobs(job.runs, loaded.suite.name), folder)
         moved, spent = _ask_canary(job, folder, listen)
         report, is_final = _with_verdict(job, folder, policy, listen, spent)
         report = replace(_with_canary(report, moved), previous=previous, slot=slot)
+        report = replace(report, stream=stream_of(folder))
         _settle(folder, report, is_final=is_final)
         note_run(folder)
         return Done(folder, report.exit_code, report, slot=slot, missed=missed, is_final=is_final)
@@ -166,10 +172,13 @@ def _begun(
     return None
 
 
-def _start(job: Job, loaded: LoadedSuite, slot: str | None, policy: GatePolicy) -> RunFolder:
-    """A new run, once it is sure that its gate can be answered; raises ConfigError if not."""
+def _start(job: Job, loaded: LoadedSuite, policy: GatePolicy, told: Mapping[str, Any]) -> RunFolder:
+    """A new run, once it is sure that its gate can be answered; raises ConfigError if not.
+
+    ``told`` is what stands in its ``job.json`` from the start.
+    """
     name = job.baseline.name if job.baseline else None
-    told = {"kind": REGRESS, "slot": slot, "baseline": name}
+    told = {"kind": REGRESS, "baseline": name, **told}
     folder = start_run(loaded, job.runs, job.env, job.only, job=told)
     try:
         prepared = prepare(folder, job.baseline, policy)
@@ -178,6 +187,12 @@ def _start(job: Job, loaded: LoadedSuite, slot: str | None, policy: GatePolicy) 
         discard_run(folder)
         raise
     return folder
+
+
+def _place(suite: Suite, earlier: Earlier) -> dict[str, Any]:
+    """Tonight's level, fixed before the first answer, where a share of all alarms is held down."""
+    share = suite.gate.false_alarms
+    return {} if share is None else {"stream": as_told(next_in_stream(share, earlier))}
 
 
 def _check_nights(suite: Suite) -> None:
@@ -359,6 +374,7 @@ def _settle(folder: RunFolder, report: GateReport, *, is_final: bool) -> None:
         job |= {
             "verdict": report.verdict,
             "previous": report.previous,
+            "is_alarm": is_alarm(report.result),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
     for name, text in documents(report).items():

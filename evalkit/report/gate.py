@@ -12,7 +12,7 @@ from evalkit.errors import EXIT_GATE_FAILED
 from evalkit.report import format as fmt
 from evalkit.report import json as report_json
 from evalkit.report import junit
-from evalkit.report.gate_report import GateReport, Usage
+from evalkit.report.gate_report import GateReport, Stream, Usage
 from evalkit.report.markdown import code, table
 from evalkit.report.markdown import text as escaped
 
@@ -60,6 +60,8 @@ def lines(report: GateReport) -> Iterator[str]:
     yield f"  {_usage(report)}"
     if report.stopped_because:
         yield f"  stopped: {fmt.one_line(report.stopped_because)}"
+    if report.stream:
+        yield f"  {stream_words(report.stream, report.result.n_tests)}"
     if report.night:
         yield f"  {night_words(report)}"
 
@@ -156,6 +158,15 @@ def _outcomes(usage: Usage) -> str:
     )
 
 
+def stream_words(stream: Stream, n_tests: int) -> str:
+    """At which level a night of a stream is tested, in a line."""
+    return (
+        f"night {stream.night:,} of the job, after {fmt.count(stream.alarms, 'alarm')}: another"
+        f" needs evidence of {n_tests / stream.level:,.0f}, so that no more than"
+        f" {fmt.percent(stream.share)} of all alarms are false"
+    )
+
+
 def night_words(report: GateReport) -> str:
     """What evidence over nights came to, in a line."""
     night = report.night
@@ -218,6 +229,8 @@ def markdown(report: GateReport) -> str:
     parts.append(
         f"{escaped(_usage(report))}. Run {code(report.run_id)}, seed {report.result.seed}."
     )
+    if report.stream:
+        parts.append(f"\n{escaped(stream_words(report.stream, report.result.n_tests))}.")
     if report.night:
         parts.append(f"\n{escaped(night_words(report))}.")
     return "\n".join(parts) + "\n"

@@ -40,12 +40,25 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A night's place in the stream of a job's nights: its number, and the alarms before it.
+
+    ``share`` is how many of all alarms may be false, ``level`` the chance of a false one tonight.
+    """
+
+    share: float
+    night: int
+    alarms: int
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
 class GateReport:
     """A gate's result with where it comes from.
 
     ``baseline`` names the bank and ``banked`` says what it is; ``void`` says why it no longer
     holds. ``previous`` is the verdict before, ``night`` what evidence over nights came to,
-    ``cause`` what is known of where a change comes from.
+    ``cause`` what is known of where a change comes from, ``stream`` the place among all nights.
     """
 
     suite: str
@@ -69,6 +82,7 @@ class GateReport:
     stopped_because: str | None = None
     night: Mapping[str, Any] = field(default_factory=dict)
     cause: str | None = None
+    stream: Stream | None = None
 
     @property
     def headline(self) -> str:

@@ -58,6 +58,16 @@ def lord_levels(
     return levels
 
 
+def e_lond_level(now: int, found: int, alpha: float = 0.05) -> float:
+    """The level of the test ``now`` (from 1) of a stream in which so many were ``found`` before.
+
+    e-LOND (Xu and Ramdas 2024): found where its e-value is at least 1 / level. Calling these
+    findings keeps the expected share of false ones at ``alpha`` at any time, whatever the e-values
+    have to do with one another.
+    """
+    return alpha * _spent(now - 1) * (found + 1)
+
+
 @lru_cache(maxsize=4096)
 def _spent(steps: int) -> float:
     """The share of its wealth that a finding lends to the test so many ``steps`` later.

@@ -94,6 +94,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "timeout_s": "Seconds after which the regression job stops.",
         "keep": "How many runs of the job are kept.",
         "nights": "Evidence over several nights on a part of the rows each.",
+        "false_alarms": "Share of all the job's alarms that may be false, in place of a_fail.",
         "canary": "Cases asked as banked where the suite has changed, to tell drift apart.",
         "notify": "Where the verdict is told: the variable that holds a webhook's address.",
     },

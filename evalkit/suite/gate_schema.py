@@ -144,6 +144,7 @@ class GateSpec(Section):
     all). ``keep`` is how many runs of the job stay, ``timeout_s`` the seconds after which it stops.
     With ``nights`` the job asks a part of the cases and lets evidence add up over runs. Where the
     suite has changed since the bank, ``canary`` cases are asked as they were banked, too.
+    ``false_alarms`` is the share of all the job's alarms that may be false, in place of ``a_fail``.
     """
 
     baseline: Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
@@ -156,6 +157,7 @@ class GateSpec(Section):
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     keep: Annotated[int, Field(ge=1)] | None = None
     nights: NightsSpec | None = None
+    false_alarms: ErrorRate | None = None
     canary: Annotated[int, Field(ge=0)] = 20
     notify: tuple[NotifySpec, ...] = ()
 
@@ -170,6 +172,14 @@ class GateSpec(Section):
             else item
             for key, item in value.items()
         }
+
+    @model_validator(mode="after")
+    def _one_way_to_count(self) -> Self:
+        if self.nights is not None and self.false_alarms is not None:
+            raise ValueError(
+                "nights and false_alarms both say how rare alarms are: with nights it is alarm"
+            )
+        return self
 
     @field_validator("rules")
     @classmethod

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.stats.multiplicity import benjamini_hochberg, holm, lord_levels
+from evalkit.stats.multiplicity import benjamini_hochberg, e_lond_level, holm, lord_levels
 
 # Benjamini, Hochberg 1995, section 4.1.
 P_1995 = [
@@ -82,3 +82,12 @@ def test_a_stream_of_nothing_has_few_findings() -> None:
     streams = [rng.random(50).tolist() for _ in range(400)]
     false = [any(p <= at for p, at in zip(one, lord_levels(one), strict=True)) for one in streams]
     assert np.mean(false) <= 0.05 + 0.02
+
+
+def test_e_lond_lends_more_after_each_finding_and_never_more_than_alpha_before():
+    first = [e_lond_level(now, 0, 0.05) for now in range(1, 20_001)]
+    assert first == sorted(first, reverse=True)
+    assert sum(first) < 0.05
+    assert e_lond_level(7, 3, 0.05) == pytest.approx(4 * first[6])
+    # Without findings it is LORD++ with all of alpha at stake from the start.
+    assert first[:3] == pytest.approx(lord_levels([1.0, 1.0, 1.0], 0.05, wealth=0.05))
