@@ -26,7 +26,7 @@ _Fault = tuple[Address, str]
 
 def judge_problems(loaded: LoadedSuite, columns: frozenset[str] | None) -> list[Problem]:
     """Models nobody knows or that take no such setting, templates that name what is not there,
-    rivals and labels that are not there, a cost cap without prices.
+    rivals that are not there, a cost cap without prices.
 
     ``columns`` are those of the dataset's first row; None: not known.
     """
@@ -39,7 +39,7 @@ def judge_problems(loaded: LoadedSuite, columns: frozenset[str] | None) -> list[
         faults = [
             *_name_faults(judge, models),
             *_template_faults(scorer, judge, columns),
-            *_dataset_faults(judge, loaded.suite, columns),
+            *_dataset_faults(judge, loaded.suite),
             *_rival_faults(judge, loaded.suite),
         ]
         if not any(at == ("model",) for at, _ in faults):
@@ -157,11 +157,7 @@ def _prompt_faults(
         )
 
 
-def _dataset_faults(
-    judge: JudgeSpec, suite: Suite, columns: frozenset[str] | None
-) -> Iterator[_Fault]:
-    if judge.label is not None and columns is not None and judge.label not in columns:
-        yield ("label",), f"no column '{judge.label}'; {_columns(columns)}"
+def _dataset_faults(judge: JudgeSpec, suite: Suite) -> Iterator[_Fault]:
     if judge.reference is True and suite.dataset.target is None:
         yield ("reference",), "there is no right answer to show: name its column: dataset.target"
 

@@ -29,6 +29,7 @@ from evalkit.pipeline.endpoints import (
     find_keys,
     resolve_endpoints,
 )
+from evalkit.pipeline.grades import LabelCheck
 from evalkit.pipeline.judge_estimate import with_judges
 from evalkit.pipeline.judge_problems import judge_problems
 from evalkit.pipeline.judges import build_benches, check_rivals, judge_endpoints
@@ -239,16 +240,19 @@ def checked_cases(loaded: LoadedSuite, variants: Sequence[PlannedVariant]) -> It
     dataset = loaded.suite.dataset
     faults = RowFaults()
     check, tags = case_check(loaded, variants, faults), TagCheck(loaded)
+    labels = LabelCheck(loaded, [planned.variant.key for planned in variants])
     selection = Selection(read_rows(dataset, faults), dataset, faults)
     for number, (case_id, row) in enumerate(selection.first()):
         case = check.case(case_id, row, is_rendered=number < CHECKED_CASES)
         if case is not None:
             tags.note(case)
+            labels.note(case)
             yield case
         if number == CHECKED_CASES:
             faults.settle()
     faults.settle()
     tags.settle()
+    labels.settle()
 
 
 def stored_suite(folder: RunFolder) -> Suite:

@@ -213,8 +213,6 @@ class JudgeSpec(Section):
             raise ValueError("criteria are graded one answer at a time; pairwise takes a rubric")
         if self.pairwise is not None and "scale" in self.model_fields_set:
             raise ValueError("pairwise has no scale: an answer is better, worse or as good")
-        if self.pairwise is not None and self.label is not None:
-            raise ValueError("human labels are grades of one answer; they do not fit pairwise")
         return self
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
+from builders import a_suite
 from stored_runs import a_run
 
-from evalkit.errors import UsageError
+from evalkit.errors import EvalkitError, UsageError
 from evalkit.pipeline.compare import compare_run
+from evalkit.pipeline.start import start_run
 from evalkit.report import html, terminal
+from evalkit.store.runs import RunFolder
+from evalkit.suite.load import LoadedSuite, load_suite
 
 JUDGE = {"type": "judge", "name": "number", "model": "claude-sonnet-4-6", "rubric": "Is it right?"}
 # The judge passes 90 of 100; people labelled the first 60 and passed 40 of them.
@@ -47,3 +53,48 @@ def test_a_judge_without_labels_is_not_checked(tmp_path: Path) -> None:
     report = compare_run(run)
     assert report.analysis.judged == ()
     assert not [one for one in report.sections if one.key == "labels"]
+
+
+def a_suite_of(folder: Path, rows: list[dict[str, object]], **judge: object) -> LoadedSuite:
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = {**JUDGE, "label": "human", **judge}
+    suite = a_suite(scorers=[told], dataset={"path": "rows.jsonl"})
+    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
+    return load_suite(folder / "suite.yaml", env={})
+
+
+def started(suite: LoadedSuite, folder: Path) -> RunFolder:
+    return start_run(suite, folder / "runs", {"ANTHROPIC_API_KEY": "k"})
+
+
+def test_labels_that_only_some_rows_have_are_labels(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"question": "1?"}, {"question": "2?", "human": 4}]
+    assert started(a_suite_of(tmp_path, rows), tmp_path).path.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        (9, "human of case .* is no grade: 9"),
+        ("fine", "no grade: 'fine'"),
+        ("", "no row has a label in 'human'"),
+        ({"plain/another/off": 4}, "no row has a label in 'human' for an answer of plain/"),
+    ],
+)
+def test_labels_that_are_none_are_told_before_anything_is_asked(
+    tmp_path: Path, cell: object, told: str
+) -> None:
+    rows: list[dict[str, object]] = [{"question": "1?"}, {"question": "2?", "human": cell}]
+    with pytest.raises(EvalkitError, match=told):
+        started(a_suite_of(tmp_path, rows), tmp_path)
+    assert not list((tmp_path / "runs").glob("*/*/manifest.json"))
+
+
+def test_a_pairwise_judge_is_held_against_what_people_prefer(tmp_path: Path) -> None:
+    judge = {**JUDGE, "label": "human", "pairwise": {"run": "another"}}
+    del judge["rubric"]
+    labels = ["better"] * 40 + ["worse"] * 15 + ["tie"] * 5 + [""] * 40
+    run = a_run(tmp_path, "aaaaaa", {"off": GRADES}, human=labels, scorers=[judge])
+    (check,) = compare_run(run).analysis.judged
+    assert check.n_labels == 60
+    assert check.agreement.value == pytest.approx(45 / 60)

@@ -64,7 +64,6 @@ def loaded(folder: Path, judge: dict[str, Any], **fields: Any) -> LoadedSuite:
         ({"rubric": "Answers {{ quest }}?"}, "rubric", "uses 'quest', which no row has"),
         ({"criteria": {"facts": "{{ quest }}"}}, "criteria.facts", "uses 'quest'"),
         ({"rubric": "Is {{ it"}, "scorers.1", "kind.rubric, template line 1"),
-        ({"rubric": "x", "label": "human"}, "label", "no column 'human'"),
         ({"pairwise": "plain/claude-haiku-4-5/of"}, "pairwise", f"did you mean '{PLAIN}'"),
         ({"pairwise": {"ties": True}}, "pairwise", "needs whom to compare with"),
         ({"pairwise": PLAIN, "scale": "1-5"}, "scorers.1", "pairwise has no scale"),
