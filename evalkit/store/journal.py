@@ -35,6 +35,7 @@ _READ_BYTES = 4 * 1024 * 1024
 GATHER_S = 0.01
 _LOGS = ("-wal", "-shm")
 _SEALED = ".sealed"
+_BEGUN = "-journal"
 
 _TABLE = "CREATE TABLE IF NOT EXISTS outcomes (trial_key TEXT PRIMARY KEY, row BLOB NOT NULL)"
 _READ = "SELECT rowid, trial_key, row FROM outcomes WHERE rowid > ? ORDER BY rowid LIMIT ?"
@@ -159,7 +160,7 @@ def remove_journal(path: Path) -> None:
         if path.exists():
             path.replace(_named(path, _SEALED))
             sync_folder(path.parent)
-        for suffix in (*_LOGS, _SEALED):
+        for suffix in (*_LOGS, _BEGUN, _SEALED):
             _named(path, suffix).unlink(missing_ok=True)
 
 
@@ -189,20 +190,25 @@ def read_journal(path: Path, batch: int) -> Iterator[list[Stored]]:
 
 @contextmanager
 def _opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to read with; to a copy, where the folder refuses the files that takes."""
+    """A connection to read with; to a copy, where reading takes writing.
+
+    That is so in a folder that may not be written, and where the writer was killed while it made
+    the file: what it had begun must be taken back first.
+    """
     with ExitStack() as stack:
-        if not os.access(path.parent, os.W_OK):
-            path = _copied(path, Path(stack.enter_context(TemporaryDirectory())))
-        address = f"{path.resolve().as_uri()}?mode=ro"
+        mode = "ro"
+        if not os.access(path.parent, os.W_OK) or _named(path, _BEGUN).exists():
+            path, mode = _copied(path, Path(stack.enter_context(TemporaryDirectory()))), "rw"
+        address = f"{path.resolve().as_uri()}?mode={mode}"
         database = sqlite3.connect(address, uri=True, isolation_level=None)
         yield stack.enter_context(closing(database))
 
 
 def _copied(path: Path, folder: Path) -> Path:
     """A copy of a journal with its write-ahead log, which holds the latest rows."""
-    for suffix in ("", "-wal"):
+    for suffix in ("", "-wal", _BEGUN):
         part = _named(path, suffix)
-        if part.exists():
+        with suppress(FileNotFoundError):
             shutil.copyfile(part, folder / part.name)
     return folder / path.name
 

@@ -89,6 +89,27 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
         Journal(tmp_path / "journal.sqlite")
 
 
+def test_a_journal_whose_making_was_cut_short_is_read_as_empty(tmp_path):
+    making = sqlite3.connect(tmp_path / "making.sqlite", isolation_level=None)
+    making.execute("PRAGMA cache_size=1")  # pages go to the file before the end
+    making.execute("CREATE TABLE before (a)")
+    making.execute("BEGIN")
+    making.execute("CREATE TABLE outcomes (trial_key TEXT PRIMARY KEY, row BLOB NOT NULL)")
+    making.executemany(
+        "INSERT INTO outcomes VALUES (?, ?)", ((f"k{number}", b"{" * 900) for number in range(99))
+    )
+    left = tmp_path / "run"
+    left.mkdir()
+    for suffix in ("", "-journal"):
+        shutil.copy(tmp_path / f"making.sqlite{suffix}", left / f"journal.sqlite{suffix}")
+    making.close()
+    assert (left / "journal.sqlite-journal").stat().st_size > 4096
+    assert list(read_journal(left / "journal.sqlite", 10)) == []
+    journal = Journal(left / "journal.sqlite")
+    assert journal.waiting == 0
+    journal.close()
+
+
 def test_the_writer_commits_in_groups_and_tells_afterwards():
     stored, told = [], []
 
