@@ -33,7 +33,7 @@ _DODGE = 4.0
 _FLAT = 150
 _BAD = ("regression", "fail", "failed")
 _LETTER = 7.0
-_TICK = 7.6
+_TICK = 10.6
 _MARKS = {
     "pass": ("✓", "v-superior"),
     "regression": ("✗", "v-inferior"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from evalkit.analysis.tradeoff import Tradeoff, TradePoint
 from evalkit.report import format as fmt
@@ -24,7 +26,7 @@ from evalkit.report.names import Names
 
 _NEAR = 18.0
 _LETTER = 7.8
-_ON_PHONES = 1.35
+_ON_PHONES = 1.5
 """How much larger letters are on phones, where the front alone is named."""
 _MOST_NAMED = 10
 """Of more variants only those on the front are named; the tables name all."""
@@ -65,10 +67,11 @@ def _urgency(point: TradePoint) -> tuple[bool, float]:
 
 
 def _cost_axis(x: AmountScale, bottom: float, title: str) -> str:
-    parts = [
-        draw_text(x(tick), bottom + 24, words, "middle", "tick")
-        for tick, words in zip(x.ticks, x.words(), strict=True)
-    ]
+    ticks = list(zip(map(x, x.ticks), x.words(), strict=True))
+    room = min((right - left for (left, _), (right, _) in pairwise(ticks)), default=WIDTH)
+    needed = _ON_PHONES * _LETTER * max((len(words) for _, words in ticks), default=0) + 8
+    shown = ticks[:: math.ceil(needed / room)]
+    parts = [draw_text(at, bottom + 24, words, "middle", "tick") for at, words in shown]
     how = f"{title}, each step a factor" if x.is_log else title
     parts.append(draw_text((LEFT + WIDTH - RIGHT) / 2, bottom + 52, how, "middle", "axis"))
     return "".join(parts)
