@@ -14,6 +14,7 @@ from evalkit.analysis.evidence import MAX_MISSING, gather
 from evalkit.analysis.judging import corrected_difference, judge_checks
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
+from evalkit.analysis.others import scorer_differences
 from evalkit.analysis.results import Analysis, Comparison, JudgeCheck, VariantSummary
 from evalkit.analysis.slices import tag_differences
 from evalkit.analysis.summary import MAX_TAGS, Scored, scored_by, summarise, tag_scores
@@ -25,7 +26,7 @@ MAX_COMPARISONS = 60
 
 
 def analyse(trials: Trials, options: Options) -> Analysis:
-    """Summaries for every scorer; comparisons, curves and tags for the leading one.
+    """Summaries for every scorer; comparisons, curves and tags for the leading one, else leads.
 
     Raises ``ValueError`` when the options name a scorer or baseline that the run does not have.
     """
@@ -59,6 +60,7 @@ def analyse(trials: Trials, options: Options) -> Analysis:
         curves=thinking_curves(trials, lead, summaries, options) if lead else (),
         tags=tag_scores(trials, lead.cases, options) if lead else (),
         tag_differences=tag_differences(trials, lead.cases, chosen, options) if lead else (),
+        scorer_differences=scorer_differences(trials, scored, leading, chosen, options),
         seed=options.seed,
         judged=tuple(_judged(trials, scored, leading, options)),
         warnings=(

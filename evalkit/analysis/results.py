@@ -10,6 +10,7 @@ from evalkit.stats.estimates import Estimate
 from evalkit.types import Thinking
 
 if TYPE_CHECKING:
+    from evalkit.analysis.others import ScorerDifference
     from evalkit.stats.sampling import VarianceSplit
 
 OutcomeClass = Literal[
@@ -386,6 +387,7 @@ class Analysis:
     tags: tuple[TagScore, ...] = ()
     warnings: tuple[str, ...] = ()
     tag_differences: tuple[TagDifference, ...] = ()
+    scorer_differences: tuple[ScorerDifference, ...] = ()
     seed: int | None = None
     judged: tuple[JudgeCheck, ...] = ()
     judges: tuple[JudgeQuality, ...] = ()

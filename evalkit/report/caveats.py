@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from evalkit.analysis.results import Analysis, Comparison, ScoreSummary, VariantSummary
+from evalkit.analysis.others import ScorerDifference
+from evalkit.analysis.results import (
+    Analysis,
+    Comparison,
+    ScoreSummary,
+    TagDifference,
+    VariantSummary,
+)
 from evalkit.report import format as fmt
 from evalkit.report.figures import amount_change
 from evalkit.report.names import Names
@@ -28,6 +35,7 @@ def caveats(analysis: Analysis, names: Names) -> list[str]:
     return [
         *_rules(analysis),
         *_each(analysis, names),
+        *_leads(analysis, names),
         *notes[:_MOST],
         *more,
         *_losses(analysis, names),
@@ -196,6 +204,21 @@ def _each(analysis: Analysis, names: Names) -> Iterator[str]:
             yield f"{_who(one, names)}: {'; '.join(told)}"
 
 
+def _leads(analysis: Analysis, names: Names) -> Iterator[str]:
+    """What other scorers and single tags find: where to look, no verdicts."""
+    found: list[tuple[str, ScorerDifference | TagDifference]] = [
+        *((f"by {one.scorer}", one) for one in analysis.scorer_differences if one.is_finding),
+        *((f"on {one.tag}", one) for one in analysis.tag_differences if one.is_finding),
+    ]
+    for where, one in found[:_FEW]:
+        yield (
+            f"a lead, no verdict: {fmt.name(where)} {_who(one, names)}"
+            f" {fmt.difference(one.difference)} points ({fmt.difference_interval(one.difference)})"
+        )
+    if len(found) > _FEW:
+        yield f"and {fmt.count(len(found) - _FEW, 'more lead')} in the JSON"
+
+
 def _figures(one: Comparison) -> Iterator[str]:
     if one.p_value is not None:
         p = f"p {fmt.p_value(one.p_value)}"
@@ -249,5 +272,5 @@ def _all_of(found: Sequence[Comparison], everything: Sequence[Comparison], names
     return fmt.listed(told)
 
 
-def _who(one: Comparison, names: Names) -> str:
+def _who(one: Comparison | ScorerDifference | TagDifference, names: Names) -> str:
     return f"{names[one.candidate].short} against {names[one.baseline].short}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from evalkit.analysis.others import ScorerDifference
 from evalkit.report.json import FORMAT, LEFT_OUT
 from evalkit.report.report import Report
 from evalkit.stats.sampling import VarianceSplit
@@ -39,7 +40,8 @@ def report_schema() -> dict[str, Any]:
 
 
 def _object(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    hints = get_type_hints(kind, localns={"VarianceSplit": VarianceSplit})
+    later = {one.__name__: one for one in (VarianceSplit, ScorerDifference)}
+    hints = get_type_hints(kind, localns=later)
     names = [field.name for field in dataclasses.fields(kind)]
     return {
         "description": " ".join((kind.__doc__ or "").split()),
