@@ -7,6 +7,7 @@ from dataclasses import replace
 from evalkit.analysis.agreement import Unanimity
 from evalkit.analysis.results import (
     Comparison,
+    CurvePoint,
     Policy,
     SampleMetric,
     StepGain,
@@ -85,7 +86,7 @@ def policy_words(policy: Policy) -> str:
     return f"{told}; against it {fmt.difference(policy.against_dearest)} points"
 
 
-def cost_words(one: VariantSummary) -> str:
+def cost_words(one: VariantSummary | CurvePoint) -> str:
     """What a variant cost; nothing is known where nothing came back."""
     if one.cost_usd is None and not one.n_answered:
         return fmt.UNKNOWN

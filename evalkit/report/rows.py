@@ -56,7 +56,7 @@ COMPARISON_FIGURES: Mapping[str, Callable[[Comparison], str]] = {
 POINT_FIGURES: Mapping[str, Callable[[CurvePoint], str]] = {
     "Score": lambda one: fmt.score(one.score),
     "Interval": lambda one: fmt.interval(one.score) or fmt.UNKNOWN,
-    "Cost": lambda one: fmt.money(one.cost_usd),
+    "Cost": lambda one: cost_words(one),
     "p50": lambda one: fmt.seconds(one.elapsed_p50_s),
     "Out": lambda one: fmt.tokens(one.output_tokens_mean),
     "Think": lambda one: fmt.tokens(one.thinking_tokens_mean),
