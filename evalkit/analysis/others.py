@@ -7,33 +7,16 @@ false findings is held down: Benjamini and Hochberg at 10 %, as for tags.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from evalkit.analysis.evidence import MIN_UNITS, differences
+from evalkit.analysis.leads import ScorerDifference
 from evalkit.analysis.matching import Match
 from evalkit.analysis.options import Options
 from evalkit.analysis.slices import FALSE_FINDINGS
 from evalkit.analysis.summary import Scored
 from evalkit.analysis.trials import Trials
-from evalkit.stats.estimates import Estimate
 from evalkit.stats.multiplicity import benjamini_hochberg
 from evalkit.stats.paired import Paired, pair
-
-
-@dataclass(frozen=True, slots=True)
-class ScorerDifference:
-    """A comparison by another scorer than the leading one: no verdict, a lead.
-
-    ``p_adjusted`` is Benjamini and Hochberg's over all of them; ``is_finding``: below 10 %.
-    """
-
-    scorer: str
-    baseline: str
-    candidate: str
-    difference: Estimate
-    p_value: float
-    p_adjusted: float
-    is_finding: bool
 
 
 def scorer_differences(

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from evalkit.analysis.leads import ScorerDifference, TagDifference
 from evalkit.stats.estimates import Estimate
 from evalkit.types import Thinking
 
 if TYPE_CHECKING:
-    from evalkit.analysis.others import ScorerDifference
     from evalkit.stats.sampling import VarianceSplit
 
 OutcomeClass = Literal[
@@ -283,22 +283,6 @@ class TagScore:
     tag: str
     variant: str
     mean: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class TagDifference:
-    """A comparison on the cases of one tag.
-
-    ``p_adjusted`` is Benjamini and Hochberg's over all of them; ``is_finding``: below 10 %.
-    """
-
-    tag: str
-    baseline: str
-    candidate: str
-    difference: Estimate
-    p_value: float
-    p_adjusted: float
-    is_finding: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalkit.analysis.evidence import MIN_UNITS, differences
+from evalkit.analysis.leads import TagDifference
 from evalkit.analysis.matching import Match
 from evalkit.analysis.options import Options
 from evalkit.analysis.outcomes import CaseScores
-from evalkit.analysis.results import TagDifference
 from evalkit.analysis.trials import Cases, Trials
 from evalkit.stats.arrays import FloatArray, IntArray
 from evalkit.stats.multiplicity import benjamini_hochberg

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from evalkit.analysis.others import ScorerDifference
+from evalkit.analysis.leads import ScorerDifference, TagDifference
 from evalkit.analysis.results import (
     Analysis,
     Comparison,
     ScoreSummary,
-    TagDifference,
     VariantSummary,
 )
 from evalkit.report import format as fmt

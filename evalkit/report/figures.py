@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evalkit.analysis.agreement import Unanimity
+from evalkit.analysis.leads import TagDifference
 from evalkit.analysis.results import (
     Comparison,
     CurvePoint,
     Policy,
     SampleMetric,
     StepGain,
-    TagDifference,
     ThinkingCurve,
     VariantSummary,
 )

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from evalkit.analysis.others import ScorerDifference
 from evalkit.report.json import FORMAT, LEFT_OUT
 from evalkit.report.report import Report
 from evalkit.stats.sampling import VarianceSplit
@@ -40,8 +39,7 @@ def report_schema() -> dict[str, Any]:
 
 
 def _object(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    later = {one.__name__: one for one in (VarianceSplit, ScorerDifference)}
-    hints = get_type_hints(kind, localns=later)
+    hints = get_type_hints(kind, localns={"VarianceSplit": VarianceSplit})
     names = [field.name for field in dataclasses.fields(kind)]
     return {
         "description": " ".join((kind.__doc__ or "").split()),

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from report_builders import World, analysis, cases, comparison, gap, provenance, share
 
-from evalkit.analysis.results import Policy, SampleMetric, StepGain, TagDifference
+from evalkit.analysis.leads import TagDifference
+from evalkit.analysis.results import Policy, SampleMetric, StepGain
 from evalkit.report import html, terminal
 from evalkit.report.figures import (
     amount_change,
