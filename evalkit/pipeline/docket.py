@@ -182,11 +182,12 @@ def check_question(bench: Bench, planned: PlannedVariant, case: Case) -> None:
 def task_of(bench: Bench, planned: PlannedVariant, case: Case) -> str:
     """What the judge is told was asked: as the suite wants it told, or as it was sent.
 
-    Of two answers to be compared the system prompts may differ: they are left out.
+    Of two answers to be compared the system prompts may differ: they are left out. Images are but
+    named: their files need not be there any more when a stored run is scored again.
     """
     if bench.task is not None:
         return bench.task.render({**case.inputs, "target": case.target}).strip()
-    turns = planned.prompt.render(case).turns()
+    turns = planned.prompt.told(case)
     if bench.judge.is_pairwise:
         turns = [turn for turn in turns if turn[0] != "system"]
     if len(turns) == 1:

@@ -89,12 +89,7 @@ class Prompt:
         Raises TemplateError naming the case, also for empty text, and DatasetError for an image
         that cannot be sent.
         """
-        values = self._values(case)
-        try:
-            system = self._system.render(values) if self._system else None
-            texts = [(role, template.render(values)) for role, template in self._turns]
-        except TemplateError as error:
-            raise TemplateError(f"case '{case.id}': {error.message}", error.hint) from error
+        system, texts = self._texts(case)
         if not all(text.strip() for _, text in texts):
             raise TemplateError(
                 f"case '{case.id}': prompt '{self.name}' renders to nothing",
@@ -106,6 +101,24 @@ class Prompt:
             last = messages[-1]
             last["content"] = [*images, {"type": "text", "text": last["content"]}]
         return self._marked(system, messages)
+
+    def told(self, case: Case) -> list[tuple[str, str]]:
+        """(role, text) of every turn, images named by their columns: no file of theirs is read.
+
+        Raises TemplateError naming the case.
+        """
+        system, turns = self._texts(case)
+        role, text = turns[-1]
+        turns[-1] = role, "\n".join([*(f"[image: {column}]" for column in self._spec.images), text])
+        return [("system", system), *turns] if system else turns
+
+    def _texts(self, case: Case) -> tuple[str | None, list[tuple[str, str]]]:
+        values = self._values(case)
+        try:
+            system = self._system.render(values) if self._system else None
+            return system, [(role, template.render(values)) for role, template in self._turns]
+        except TemplateError as error:
+            raise TemplateError(f"case '{case.id}': {error.message}", error.hint) from error
 
     def _values(self, case: Case) -> Mapping[str, Any]:
         """The row, and the examples without the row itself: its answer is not to be given away."""

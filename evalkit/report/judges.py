@@ -50,6 +50,8 @@ def _sentences(one: JudgeQuality) -> Iterator[str]:
             told += f"; Krippendorff's alpha is {agreement.alpha:.2f}"
             told += _between(agreement.alpha_interval)
         yield f"{told}."
+    if position is not None:
+        yield f"{name}: a score is the share won against the rival, 50% is as good as it."
     if position is not None and position.bias.value is not None:
         yield (
             f"{name}: an answer fares {fmt.difference(position.bias)} points"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -338,6 +339,28 @@ def test_a_verdict_to_be_asked_for_once_more_is_not_had_yet(
         assert (told["ok"], told["to_repair"], told["open"], judged.missing) == (3, 3, 3, 3)
         tell_judges(run)
         assert "Judge kind: 0 of 3 verdicts, 3 to be asked once more" in capsys.readouterr().err
+
+
+def test_a_run_is_scored_again_when_the_images_of_its_prompts_are_gone(
+    make: Make, tmp_path: Path
+) -> None:
+    png = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQ=="
+    )
+    (tmp_path / "photo.png").write_bytes(png)
+    prompts = {"plain": {"user": "{{ question }}", "images": ["photo"]}}
+    rows = [{"id": "c0", "question": "Who is it?", "answer": "x", "photo": "photo.png"}]
+    more = {"thinking": ["off"], "dataset": {"path": "rows.jsonl", "id": "id"}, "prompts": prompts}
+    with scripted(lambda body: GOOD) as server:
+        (tmp_path / "rows.jsonl").write_text(json.dumps(rows[0]) + "\n")
+        suite = loaded(tmp_path, {}, server.base_url, **more)
+        run = answered(tmp_path, suite, {"off": ["Ada"]}, rows)
+        judge(run)
+        assert asked_about(server.asked[0], "task") == "[image: photo]\nWho is it?"
+        (tmp_path / "photo.png").unlink()
+        rescore_run(run)
+        assert scores(run)["c0 off"][0] == 1.0
+        assert len(server.asked) == 1
 
 
 def mute(scorer: ScorerSpec) -> ScorerSpec:
