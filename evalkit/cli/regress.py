@@ -167,9 +167,7 @@ def command(
         tell(done.report, place, as_json=as_json, quiet=is_quiet)
     outcome.notify(done, webhooks)
     if not done.is_final:
-        reason = done.report.stopped_because if done.report else None
-        why = f" ({reason})" if reason else ""
-        click.echo(f"Not finished{why}: the same command goes on with it.", err=True)
+        click.echo("Not finished: the same command goes on with it.", err=True)
     if kept := keep or gate.keep:
         outcome.keep_few(job, kept)
     return done.exit_code

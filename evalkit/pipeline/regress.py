@@ -104,7 +104,7 @@ class Done:
 
 
 class Unfinished(EvalkitError):
-    """The job ended before there was a verdict; the same command goes on with it."""
+    """The job was interrupted before there was a verdict; the same command goes on with it."""
 
     def __init__(self, reason: Reason, folder: RunFolder) -> None:
         super().__init__(
@@ -253,7 +253,7 @@ class Sitting:
     spent_elsewhere_usd: float = 0.0
 
     def ask(self, watch: EarlyStop) -> RunOutcome:
-        """Ask, and raise Unfinished if it was interrupted or could not even begin."""
+        """Ask, and raise Unfinished if it was interrupted."""
         outcome = execute_run(
             self.folder,
             self.job.env,
@@ -264,9 +264,7 @@ class Sitting:
         )
         watch.raise_error()
         stopped = outcome.stopped
-        totals = outcome.manifest.totals
-        is_empty = totals.get("ok", 0) + totals.get("failed", 0) == 0
-        if stopped and (stopped.exit_code == EXIT_INTERRUPTED or is_empty):
+        if stopped and stopped.exit_code == EXIT_INTERRUPTED:
             raise Unfinished(stopped, self.folder)
         return outcome
 
@@ -303,6 +301,8 @@ def _weighed(report: GateReport, outcome: RunOutcome) -> tuple[GateReport, bool]
     """A verdict that is proven stands, however the run ended; else its end decides."""
     stopped = outcome.stopped if outcome.manifest.status != "complete" else None
     ended = stopped.exit_code if stopped else EXIT_OK
+    if stopped and stopped.hint:
+        report = replace(report, stopped_because=f"{stopped.message}. {stopped.hint}")
     if report.void:
         return report, True
     too_many_failed = outcome.exit_code == EXIT_API and stopped is None

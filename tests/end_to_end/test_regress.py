@@ -208,7 +208,8 @@ def test_too_few_cases_and_the_cap(home: Home, good: RunningServer) -> None:
         good.base_url, "regress", "suite.yaml", "--slot", "c", "--max-cost-usd", "0.004"
     )
     assert capped.code == 4
-    assert "the cost cap is reached" in capped.err
+    assert "stopped: the cost cap is reached" in capped.out
+    assert "the same command goes on" in capped.err
     seen = len(good.requests())
     more = home.run(good.base_url, "regress", "suite.yaml", "--slot", "c")
     assert more.code == 0
@@ -216,6 +217,12 @@ def test_too_few_cases_and_the_cap(home: Home, good: RunningServer) -> None:
     assert len({one["digest"] for one in good.requests()[seen - 20 :]}) == (
         len(good.requests()) - seen + 20
     )
+    # A job that could not even begin has its pages, too: CI and webhooks hear of it.
+    job = ("regress", "suite.yaml", "--slot", "k", "--junit", "k.xml")
+    refused = home.run(good.base_url, *job, ANTHROPIC_API_KEY="sk-wrong-key")
+    assert refused.code == 3
+    assert "stopped: the key was refused" in refused.out
+    assert 'name="verdict" value="unmeasured"' in (home.folder / "k.xml").read_text()
 
 
 def test_what_voids_the_bank_is_said_before_anything_is_sent(
