@@ -38,6 +38,8 @@ _WITH_BARS = 100
 _MAX_ROWS = 12
 _FEW_ROWS = 6
 _FEW_PAIRS = 3
+_FEW_CURVES = 4
+"""Of more curves the page has the tables."""
 _FEW_FLIPS = 3
 _NAMED = 4
 _FACTS = ("run", "model", "endpoint", "time", "prices", "software")
@@ -249,6 +251,7 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
     from rich.console import Group
     from rich.text import Text
 
+    is_short = len(analysis.curves) > _FEW_CURVES
     for curve in analysis.curves:
         where = names.group(curve.prompt, curve.model)
         lines = [Text(f"Score by thinking{f', {where}' if where else ''}", style="bold")]
@@ -259,6 +262,11 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
             if point.thinking.key == curve.recommended:
                 line.append(" recommended", style="green")
             lines.append(line)
+        if is_short:
+            yield Group(
+                *lines, *(Text(one) for one in _hanging(fmt.one_line(curve.sentence), width))
+            )
+            continue
         told = [curve.sentence] if len(analysis.curves) > 1 else []
         told += [f"{gain.cheaper} to {gain.dearer}: {gain_words(gain)}" for gain in curve.gains]
         told += [*band_words(curve), *area_words(curve)]
@@ -268,6 +276,8 @@ def _curves(analysis: Analysis, names: Names, width: int) -> Iterator[Group]:
         told += [f"{policy.name}: {policy_words(policy)}" for policy in curve.policies]
         words = [Text(line) for one in told for line in _hanging(fmt.one_line(one), width)]
         yield Group(*lines, "", _grid(rows.points_grid(curve), width), *words)
+    if is_short:
+        yield Group(Text("The page has each setting's figures, gains and policies."))
 
 
 def _hanging(text: str, width: int) -> list[str]:

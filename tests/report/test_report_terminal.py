@@ -84,7 +84,7 @@ def test_the_last_columns_give_way_where_it_is_narrow() -> None:
 def test_unknown_is_not_zero() -> None:
     text = terminal.render(report(World(p_failed=1.0, prompts=("plain",))))
     assert re.search(r"off +– +– +0 +50 +0 +0\n", text)
-    assert "Cost" not in text  # of none is anything known
+    assert "Per right" not in text  # of no answer is anything known
     assert "200 timeout: no answer in time" in text
 
 
@@ -165,3 +165,12 @@ def test_a_stream_without_these_signs_gets_question_marks() -> None:
     stream.flush()
     assert b"36%" in raw.getvalue()
     assert b"?" in raw.getvalue()
+
+
+def test_many_curves_are_drawn_and_their_tables_left_to_the_page() -> None:
+    few = terminal.render(report(World(models=("a", "b"))))
+    assert few.count("◂") == 4
+    many = terminal.render(report(World(models=("a", "b", "c"))))
+    assert many.count("Score by thinking, ") == 6
+    assert "◂" not in many
+    assert "The page has each setting's figures" in many
