@@ -21,6 +21,7 @@ from evalkit.report import format as written
 from evalkit.report import terminal
 from evalkit.report.report import Report
 from evalkit.stats.estimates import Estimate
+from evalkit.store.held import read_held
 from evalkit.store.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -133,7 +134,9 @@ def _tell_end(outcome: RunOutcome, page: Path | None) -> None:
     failures = what_failed(folder) if totals["failed"] else None
     failed = f", {totals['failed']:,} failed ({failures.kinds})" if failures else ""
     cost = f", ${totals['cost_usd']:.4f}" if totals["cost_usd"] is not None else ""
-    say(f"{counts}{failed}{cost}")
+    doubtful_usd = read_held(folder.path)
+    doubt = f", up to ${doubtful_usd:.4f} in doubt" if doubtful_usd else ""
+    say(f"{counts}{failed}{cost}{doubt}")
     for line in failures.lines if failures else ():
         say(f"  {line}")
     tell_judges(folder)

@@ -24,15 +24,8 @@ from evalkit.types import Attempt, Request, Response
 _MOST_TRIES = 1_000
 
 
-# Hears of every attempt that failed, and may stop the run for it.
-OnFailed = Callable[[Request, ApiError], None]
-
-
 class RetryingClient:
-    """Wraps a client; every attempt leaves its record in ``attempts``, of answers and errors.
-
-    ``on_failed`` hears of every attempt that failed, before it is tried again.
-    """
+    """Wraps a client; every attempt leaves its record in ``attempts``, of answers and errors."""
 
     def __init__(
         self,
@@ -41,14 +34,12 @@ class RetryingClient:
         clock: Clock,
         stopping: asyncio.Event,
         jitter: random.Random,
-        on_failed: OnFailed | None = None,
     ) -> None:
         self._client = client
         self._policy = policy
         self._clock = clock
         self._stopping = stopping
         self._jitter = jitter
-        self._on_failed = on_failed
 
     async def send(self, request: Request, on_start: Callable[[], None] | None = None) -> Response:
         """Ask until there is an answer or no hope; raises the last ApiError."""
@@ -113,8 +104,6 @@ class RetryingClient:
                     message=error.message,
                 )
             )
-            if self._on_failed is not None:
-                self._on_failed(request, error)
             raise
         elapsed_s = response.elapsed_s or 0.0
         history.note(

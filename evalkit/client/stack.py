@@ -1,4 +1,4 @@
-"""retrying(throttled(http)): the client of one endpoint, put together."""
+"""retrying(throttled(accounted(http))): the client of one endpoint, put together."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from evalkit.client.account import Account, AccountedClient
 from evalkit.client.client import Client
 from evalkit.client.clock import Clock
 from evalkit.client.http import HttpClient
 from evalkit.client.limits import Limiter
-from evalkit.client.retrying import OnFailed, RetryingClient
+from evalkit.client.retrying import RetryingClient
 from evalkit.client.throttled import Gate, ThrottledClient
 from evalkit.messages.headers import RateLimits
 from evalkit.policies import Limits, Retries
@@ -42,16 +43,17 @@ async def open_client(
     limits: Limits,
     retries: Retries,
     gate: Gate,
-    on_failed: OnFailed | None = None,
+    account: Account | None = None,
 ) -> AsyncIterator[Client]:
-    """A client for an endpoint, closed at the end."""
+    """A client for an endpoint, closed at the end; ``account`` hears of every attempt."""
     clock = gate.clock
 
     def observe(told: RateLimits) -> None:
         gate.limiter.observe(told, clock.now_s())
 
     async with HttpClient(endpoint, key, limits, clock, on_limits=observe) as http:
-        throttled = ThrottledClient(http, gate)
+        wire: Client = http if account is None else AccountedClient(http, account)
+        throttled = ThrottledClient(wire, gate)
         # Jitter needs no seed: it decides when, never what.
         jitter = random.Random()
-        yield RetryingClient(throttled, retries, clock, gate.stopping, jitter, on_failed)
+        yield RetryingClient(throttled, retries, clock, gate.stopping, jitter)

@@ -176,10 +176,11 @@ class Recorder:
 
 def budget_reached(ledger: Ledger) -> Reason:
     """That the cap leaves no room for another request."""
-    doubtful = f", up to ${ledger.doubtful_usd:.4f} in doubt" if ledger.doubtful_usd else ""
+    more = (("in flight", ledger.reserved_usd), ("in doubt", ledger.doubtful_usd))
+    told = "".join(f", up to ${usd:.4f} {where}" for where, usd in more if usd > 0)
     return Reason(
-        f"the cost cap is reached (${ledger.spent_usd:.4f} spent{doubtful}; the next request might "
-        "pass it)",
+        f"the cost cap is reached (${ledger.spent_usd:.4f} of ${ledger.max_cost_usd or 0:.4f} "
+        f"spent{told}; the next request might pass it)",
         EXIT_BUDGET,
         "Raise it with --max-cost-usd and resume.",
     )

@@ -11,7 +11,7 @@ from evalkit.errors import EXIT_BUDGET
 from evalkit.events import Listener
 from evalkit.pipeline.continuing import compare_with_run
 from evalkit.pipeline.estimate import estimate_suite
-from evalkit.pipeline.judging import spent_usd
+from evalkit.pipeline.judging import charged_usd
 from evalkit.pipeline.run import RunOutcome, execute_run
 from evalkit.pipeline.start import start_run
 from evalkit.pipeline.stop import Reason
@@ -61,7 +61,7 @@ def collect_bank(plan: Collection, listen: Listener) -> tuple[list[RunFolder], R
         folder = folders[number]
         if folder.manifest().status == "complete":
             continue
-        spent = sum(spent_usd(one) for one in folders if one is not folder)
+        spent = sum(charged_usd(one) for one in folders if one is not folder)
         left = None if cap is None else cap - spent
         if left is not None and left <= 0:
             told = Reason(f"the cost cap is reached (${spent:.4f} spent)", EXIT_BUDGET)

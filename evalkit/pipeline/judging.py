@@ -19,6 +19,7 @@ from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.totals import count_totals
 from evalkit.plan.estimate import PlanEstimate, estimate_load
 from evalkit.plan.matrix import plan_variants
+from evalkit.store.held import read_held
 from evalkit.store.judges import (
     judge_store,
     judge_stores,
@@ -107,6 +108,7 @@ def _court(
         {seat.spec.name: seat.price for seat in seats},
         suite.budget.max_cost_usd,
         spent_usd=spent_usd(folder),
+        doubtful_usd=read_held(folder.path),
     )
     endpoints = {seat.spec.name: seat.endpoint for seat in seats}
     asking = judging_suite(suite, benches)
@@ -154,6 +156,11 @@ def judge_stored(
         ),
     )
     return judged
+
+
+def charged_usd(folder: RunFolder) -> float:
+    """What a run and its judges may have been charged at most: spent and in doubt."""
+    return spent_usd(folder) + read_held(folder.path)
 
 
 def spent_usd(folder: RunFolder) -> float:

@@ -20,8 +20,9 @@ class Ledger:
 
     ``prices`` maps a model's name in the suite to its price (None: unknown). A request is
     admitted only while spent + doubtful + reserved + its own worst case stay within
-    ``max_cost_usd``. ``doubtful_usd`` is the worst case of attempts that failed in a way in which
-    the server may charge for them without having told how much.
+    ``max_cost_usd``. ``doubtful_usd`` is the worst case of attempts, of this sitting and those
+    before, that failed in a way in which the server may charge for them without having told how
+    much, or that were given up.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Ledger:
         prices: Mapping[str, Price | None],
         max_cost_usd: float | None = None,
         spent_usd: float = 0.0,
+        doubtful_usd: float = 0.0,
     ) -> None:
         self._prices = prices
         self.max_cost_usd = max_cost_usd
         self._reserved: dict[str, float] = {}
         self.spent_usd = spent_usd
-        self.doubtful_usd = 0.0
+        self.doubtful_usd = doubtful_usd
+        self._sent: dict[int, float] = {}
 
     @property
     def reserved_usd(self) -> float:
@@ -54,6 +57,25 @@ class Ledger:
             return False
         self._reserved[trial.key] = cap
         return True
+
+    @property
+    def held_usd(self) -> float:
+        """What may be charged for attempts of which nothing is known yet, or ever."""
+        return self.doubtful_usd + sum(self._sent.values())
+
+    def sending(self, model: str, request: Request) -> None:
+        """An attempt goes."""
+        if self.max_cost_usd is not None:
+            self._sent[id(request)] = self._worst_case_usd(model, request)
+
+    def returned(self, request: Request) -> None:
+        """Its end is known."""
+        self._sent.pop(id(request), None)
+
+    def give_up(self) -> None:
+        """Whatever is still in flight will never be known."""
+        self.doubtful_usd += sum(self._sent.values())
+        self._sent.clear()
 
     def doubt(self, model: str, request: Request, error: ApiError) -> bool:
         """An attempt has failed; False if the cap leaves no room to ask again.

@@ -42,7 +42,7 @@ from evalkit.pipeline.jobs import (
     previous_verdict,
     slot_of,
 )
-from evalkit.pipeline.judging import spent_usd
+from evalkit.pipeline.judging import charged_usd, spent_usd
 from evalkit.pipeline.nightly import Tonight, identity, remembered, with_nights
 from evalkit.pipeline.run import RunOutcome, execute_run
 from evalkit.pipeline.slots import Schedule
@@ -341,7 +341,7 @@ def _ask_canary(job: Job, folder: RunFolder, listen: Listener) -> tuple[Moved | 
     else:
         purpose = {"kind": CANARY, "of": run_id, "baseline": baseline.name}
         canary = start_run(canary_suite(job.loaded, baseline, size), home, job.env, job=purpose)
-    outcome = execute_run(canary, job.env, listen, changes=_capped(job, spent_usd(folder)))
+    outcome = execute_run(canary, job.env, listen, changes=_capped(job, charged_usd(folder)))
     if outcome.stopped and outcome.stopped.exit_code == EXIT_INTERRUPTED:
         raise Unfinished(outcome.stopped, canary)
     before = [told for run, told in earlier if run.path != canary.path and "mean" in told]

@@ -28,6 +28,7 @@ from evalkit.pipeline.watch import Watch
 from evalkit.plan.matrix import PlannedVariant, plan_variants, price_of
 from evalkit.scorers.registry import build_scorer
 from evalkit.scorers.scorer import Scorer
+from evalkit.store.held import read_held
 from evalkit.store.lock import RunLock
 from evalkit.store.manifest import Manifest, Status, write_manifest
 from evalkit.store.runs import RunFolder
@@ -95,6 +96,7 @@ def execute_run(
             {model.name: price_of(model) for model in suite.models},
             suite.budget.max_cost_usd,
             spent_usd=spent_usd(folder),
+            doubtful_usd=read_held(folder.path),
         )
         live = Live(
             planned=manifest.planned,

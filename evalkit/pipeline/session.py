@@ -7,25 +7,26 @@ import gc
 import importlib.util
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.errors import EXIT_INTERRUPTED, ApiError
+from evalkit.errors import EXIT_INTERRUPTED
 from evalkit.events import Event, Listener, Stopping, TrialFinished
+from evalkit.pipeline.accounts import Accounts, Held
 from evalkit.pipeline.caching import CachedAnswers
 from evalkit.pipeline.circuit import Circuit
-from evalkit.pipeline.collect import Recorder, budget_reached, collect
+from evalkit.pipeline.collect import Recorder, collect
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.supply import in_thread
 from evalkit.pipeline.watch import Watch
-from evalkit.pipeline.wiring import Engine, open_engine
+from evalkit.pipeline.wiring import open_engine
 from evalkit.policies import Limits
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
 from evalkit.suite.schema import Suite
-from evalkit.types import Endpoint, Request, Trial
+from evalkit.types import Endpoint, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,17 @@ class Session:
         """Collect, and say why it ended early if it did."""
         stop = Stop()
         circuit = Circuit(Limits().max_consecutive_failures)
+        held = Held((self.home or self.writer.folder).path, self.live.ledger)
+        accounts = Accounts(self.live.ledger, held, circuit, stop)
         recorder = Recorder(self.writer, self._hear, stop, self.cache)
         if self.watch is not None:
             loop = asyncio.get_running_loop()
             self.watch.begin(lambda reason: _tell(loop, stop, reason))
         try:
             with _signals(stop, self.listen):
-                async with self._engine(stop, circuit) as engine:
+                async with open_engine(
+                    self.suite, self.endpoints, self.keys, stop, accounts.of
+                ) as engine:
                     self.live.gates.update(engine.gates)
 
                     def turned() -> None:
@@ -81,22 +86,11 @@ class Session:
                 raise
         finally:
             await asyncio.to_thread(recorder.close)
+            held.settle()
             if self.watch is not None:
                 self.watch.end()
         self.listen(self.live.snapshot())
         return stop.reason
-
-    def _engine(self, stop: Stop, circuit: Circuit) -> AbstractAsyncContextManager[Engine]:
-        """The executor; attempts that failed may use up the budget or break the circuit, too."""
-        ledger, loop = self.live.ledger, asyncio.get_running_loop()
-
-        def on_failed(model: str, request: Request, error: ApiError) -> None:
-            if reason := circuit.strained_by(error, loop.time()):
-                stop.request(reason)
-            if not ledger.doubt(model, request, error) and error.is_retryable:
-                stop.request(budget_reached(ledger))
-
-        return open_engine(self.suite, self.endpoints, self.keys, stop, on_failed)
 
     def _hear(self, event: Event) -> None:
         self.live.hear(event)

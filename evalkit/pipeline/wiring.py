@@ -6,19 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
+from evalkit.client.account import Account
 from evalkit.client.client import Client
 from evalkit.client.clock import SystemClock
 from evalkit.client.stack import open_client, open_gate
 from evalkit.client.throttled import Gate
-from evalkit.errors import ApiError
 from evalkit.executors.local import LocalExecutor
 from evalkit.pipeline.stop import Stop
 from evalkit.policies import Limits, Retries
 from evalkit.server.local import local_server
 from evalkit.suite.schema import Suite
-from evalkit.types import Endpoint, Request
+from evalkit.types import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,11 @@ async def open_engine(
     endpoints: Mapping[str, Endpoint],
     keys: Mapping[str, str | None],
     stop: Stop,
-    on_failed: Callable[[str, Request, ApiError], None] | None = None,
+    account_of: Callable[[str], Account] | None = None,
 ) -> AsyncIterator[Engine]:
     """An executor over all endpoints of a suite; starts and stops the embedded model.
 
-    ``on_failed`` hears of every attempt that failed: the model by its name in the suite, what was
-    asked, and why.
+    ``account_of`` is who hears of every attempt, by the model's name in the suite.
 
     Raises LocalModelError if the embedded model cannot be started.
     """
@@ -66,8 +64,8 @@ async def open_engine(
             way = f"{model.model} at {endpoint.base_url}"
             if way not in gates:
                 gates[way] = await stack.enter_async_context(open_gate(own, clock, stop.event))
-            heard = None if on_failed is None else partial(on_failed, model.name)
-            client = open_client(endpoint, keys[model.name], own, retries, gates[way], heard)
+            account = None if account_of is None else account_of(model.name)
+            client = open_client(endpoint, keys[model.name], own, retries, gates[way], account)
             clients[model.name] = await stack.enter_async_context(client)
         engine = Engine(LocalExecutor(clients, 0, clock, stop.event), gates)
         engine.executor.employ(engine.most_in_flight)
