@@ -98,7 +98,7 @@ def waiting(now: Snapshot) -> list[str]:
 
 
 def _why(gate: GateProgress) -> str:
-    if gate.is_paused or gate.limited_by in (None, "concurrency", "paused"):
+    if gate.is_paused or gate.limited_by in (None, "beginning", "concurrency", "paused"):
         return ""
     if gate.closed_for_s >= 1:
         return f"refused, waits {span(gate.closed_for_s)}"

@@ -67,7 +67,10 @@ class Limiter:
         both = charge.input_tokens + charge.output_tokens
         waits: Iterable[tuple[float, str]] = (
             (self._open_at_s - now_s, "server refusal"),
-            (self._pace.wait_s(now_s), "pace after refusals"),
+            (
+                self._pace.wait_s(now_s),
+                "pace after refusals" if self._pace.is_learned else "beginning",
+            ),
             (self._requests.wait_s(1.0, now_s), "requests per minute"),
             (self._input.wait_s(charge.input_tokens, now_s), "input tokens per minute"),
             (self._output.wait_s(charge.output_tokens, now_s), "output tokens per minute"),

@@ -88,6 +88,11 @@ class Pace:
         self._level = _FIRST_AT_ONCE
         self._at_s = 0.0
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether refusals are the reason for waiting, and not that little has gone so far."""
+        return self._is_probing or self._plateau_per_s < math.inf
+
     def per_s(self, now_s: float) -> float:
         """The rate at this moment."""
         if self._plateau_per_s == math.inf:

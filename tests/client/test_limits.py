@@ -352,3 +352,20 @@ def test_no_time_and_one_beyond_all_patience_close_the_gate_for_a_moment(named_s
     limiter = Limiter()
     limiter.refused(named_s, 0.0)
     assert limiter.wait_s(Charge(0, 0), 0.0) == (0.5, "server refusal")
+
+
+def test_the_first_requests_are_spread_and_that_is_called_no_refusal():
+    limiter, charge, now_s = Limiter(concurrency=500), Charge(0, 0), 0.0
+    limiter.begun()
+    went = 0
+    while went < 200:
+        wait_s, reason = limiter.wait_s(charge, now_s)
+        if reason is None:
+            limiter.enter(charge, now_s)
+            went += 1
+        else:
+            assert (reason, wait_s) == ("beginning", pytest.approx(0.001, rel=0.01))
+            now_s += wait_s
+    assert now_s == pytest.approx(0.19, abs=0.001)
+    # From then on as many as there is room for.
+    assert limiter.wait_s(charge, now_s) == (0.0, None)
