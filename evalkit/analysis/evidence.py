@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ MAX_MISSING = 0.05
 """With a larger share of missing trials, what was measured is not what was asked."""
 
 _ROUNDING = 1e-12
+_Tested = Paired | Unpaired | None
+_Test = Callable[[Cases, FloatArray, FloatArray], _Tested]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,14 +121,10 @@ def gather(
         old, new = match.baseline, match.candidate
         values, clusters = differences(trials.cases, scores.mean[new], scores.mean[old])
         n_unpaired = int((np.isnan(scores.mean[old]) != np.isnan(scores.mean[new])).sum())
-        decide = _paired if n_unpaired <= len(values) else _unpaired
-        test = worst = best = decide(trials.cases, scores.mean[new], scores.mean[old])
-        if missing[old] or missing[new]:
-            worst = decide(trials.cases, scores.low[new], scores.high[old])
-            best = decide(trials.cases, scores.high[new], scores.low[old])
-        fixed = _fixed(scores, new, old) if estimand == "dataset" and decide is _paired else None
-        if fixed is not None:
-            test, worst, best = fixed
+        is_paired = n_unpaired <= len(values)
+        fixed = _fixed(scores, new, old) if estimand == "dataset" and is_paired else None
+        decide = _paired if is_paired else _unpaired
+        test, worst, best = fixed or _sampled(decide, trials.cases, scores, new, old)
         noise, within = _sampling_noise(scores, new, old)
         found.append(
             Evidence(
@@ -151,6 +149,17 @@ def gather(
             )
         )
     return found
+
+
+def _sampled(
+    decide: _Test, cases: Cases, scores: CaseScores, new: int, old: int
+) -> tuple[_Tested, _Tested, _Tested]:
+    """For all cases like these: as they are, at worst and at best."""
+    test = decide(cases, scores.mean[new], scores.mean[old])
+    if scores.low is scores.mean:  # nothing is missing
+        return test, test, test
+    worst = decide(cases, scores.low[new], scores.high[old])
+    return test, worst, decide(cases, scores.high[new], scores.low[old])
 
 
 def _paired(cases: Cases, candidate: FloatArray, baseline: FloatArray) -> Paired | None:
