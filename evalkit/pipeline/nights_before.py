@@ -21,7 +21,7 @@ from evalkit.store.baselines import Baseline
 from evalkit.store.runs import RunFolder
 
 _MOST_RUNS = 30
-_MOST_TRIALS = 200_000
+_MOST_TRIALS = 50_000
 _QUIET = ("pass", "inconclusive")
 
 Before = Mapping[tuple[str, str], Column]

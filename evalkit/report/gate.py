@@ -196,7 +196,7 @@ def markdown(report: GateReport) -> str:
     parts += [f"- warning: {escaped(warning)}" for warning in report.warnings]
     if rows:
         titles = ("rule", "variant", "result", "why", "what would decide")
-        parts.append("\n" + table(titles, rows, 100))
+        parts.append("\n" + table(titles, rows, 100, is_prose=True))
     if report.verdict == "regression":
         tags = [
             (

@@ -67,11 +67,17 @@ def code(words: str, width: int = 60) -> str:
     return f"{fence}{pad}{plain}{pad}{fence}"
 
 
-def table(columns: Sequence[str], found: Sequence[Sequence[str]], most: int) -> str:
-    """A table whose first column is names and whose others are ours; at most so many rows."""
+def table(
+    columns: Sequence[str], found: Sequence[Sequence[str]], most: int, *, is_prose: bool = False
+) -> str:
+    """A table whose first column is names and whose others are ours; at most so many rows.
+
+    Numbers are set to the right, prose to the left.
+    """
+    side = ":--" if is_prose else "--:"
     lines = [
         "| " + " | ".join(text(title) for title in columns) + " |",
-        "|" + "|".join([":--", *["--:"] * (len(columns) - 1)]) + "|",
+        "|" + "|".join([":--", *[side] * (len(columns) - 1)]) + "|",
     ]
     for name, *cells in found[:most]:
         lines.append(
