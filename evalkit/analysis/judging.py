@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -57,6 +57,20 @@ def judge_checks(
             specificity=_share(1 - says, is_so == 0, units),
             corrected=bounded_mean(corrected),
             weight=corrected.weight,
+        )
+
+
+def check_warnings(checks: Iterable[JudgeCheck]) -> Iterator[str]:
+    """Scorers that agree with people no better than by chance, each with its worst variant."""
+    doubtful: dict[str, list[JudgeCheck]] = {}
+    for one in checks:
+        if one.ac1_interval is not None and one.ac1_interval[0] <= 0:
+            doubtful.setdefault(one.scorer, []).append(one)
+    for scorer, found in doubtful.items():
+        worst = min(found, key=lambda one: one.ac1 or 0.0)
+        yield (
+            f"{scorer}: {worst.n_labels} human labels of {worst.variant} do not show that it agrees"
+            f" with people better than by chance (AC1 {worst.ac1 or 0.0:.2f})"
         )
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from evalkit.analysis.analysis import analyse
 from evalkit.analysis.details import details
 from evalkit.analysis.judges import judge_warnings
+from evalkit.analysis.judging import check_warnings
 from evalkit.analysis.options import By, Options
 from evalkit.analysis.results import Analysis
 from evalkit.analysis.trials import Trials
@@ -90,7 +91,8 @@ def compare_runs(
         ),
     ]
     judges = judges_of(runs)
-    told = (*warnings, *analysis.warnings, *judge_warnings(judges))
+    doubts = (*judge_warnings(judges), *check_warnings(analysis.judged))
+    told = (*warnings, *analysis.warnings, *doubts)
     analysis = replace(analysis, warnings=told, judges=judges)
     report = build_report(
         analysis,

@@ -72,6 +72,7 @@ def _labels(analysis: Analysis) -> Iterator[Section]:
         (
             "The corrected score is what people would have given, from their labels and the"
             " scorer on the rest (PPI++); it holds if the labelled cases are a random part.",
+            "For agreement an answer passes from the middle of the scale on.",
             *(sentence for one in analysis.judged for sentence in _errors(one, names)),
         ),
         (
@@ -98,14 +99,21 @@ def _label_row(one: JudgeCheck, names: Names) -> tuple[str, ...]:
 
 
 def _errors(one: JudgeCheck, names: Names) -> Iterator[str]:
-    """Which way a scorer errs: how much of the good it passes, and of the bad it fails."""
-    if one.sensitivity is None or one.specificity is None:
-        return
-    yield (
-        f"{names[one.variant].short}, {fmt.name(one.scorer)}: passes"
-        f" {_share(one.sensitivity)} of what people pass, fails"
-        f" {_share(one.specificity)} of what they fail."
-    )
+    """Which way a scorer errs, and how far agreement goes beyond chance."""
+    told = []
+    if one.sensitivity is not None and one.specificity is not None:
+        told.append(
+            f"passes {_share(one.sensitivity)} of what people pass, fails"
+            f" {_share(one.specificity)} of what they fail"
+        )
+    for name, value, interval in (
+        ("kappa", one.kappa, one.kappa_interval),
+        ("AC1", one.ac1, one.ac1_interval),
+    ):
+        if value is not None and interval is not None:
+            told.append(f"{name} {value:.2f}{_between(interval)}")
+    if told:
+        yield f"{names[one.variant].short}, {fmt.name(one.scorer)}: {'; '.join(told)}."
 
 
 def _share(estimate: Estimate) -> str:

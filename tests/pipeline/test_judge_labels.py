@@ -38,6 +38,18 @@ def test_labels_on_the_judges_scale_check_and_correct_it(tmp_path: Path) -> None
     assert "Against human labels" in text
     assert "fails 0% (0–16%) of what they fail" in " ".join(text.split())
     assert "Against human labels" in html.render(report)
+    assert "AC1 0.5" in " ".join(text.split())
+    assert not [told for told in report.analysis.warnings if "by chance" in told]
+
+
+def test_a_judge_that_agrees_with_nobody_is_doubted(tmp_path: Path) -> None:
+    labels = [5, 1] * 30 + [""] * 40
+    judge = {**JUDGE, "label": "human"}
+    run = a_run(
+        tmp_path, "aaaaaa", {"off": [1.0, 1.0, 0.0, 0.0] * 25}, human=labels, scorers=[judge]
+    )
+    (told,) = [one for one in compare_run(run).analysis.warnings if "by chance" in one]
+    assert told.startswith("number: 60 human labels of plain/")
 
 
 def test_a_label_off_the_scale_is_told_with_its_case(tmp_path: Path) -> None:
