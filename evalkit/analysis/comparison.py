@@ -220,7 +220,7 @@ def _verdict_notes(
     elif decision.needs and evidence.noise is not None and options.n_left:
         # Miller 2024, section 3.1: samples per case pay only where a case is dear to have.
         left = f"the dataset has {options.n_left:,} more"
-        yield f"a further case tells more than another sample of one: {left}"
+        yield f"a further case tells no less than another sample of one: {left}"
     if decision.needs == 0:
         yield "cases enough for this margin, but the difference lies too close to it"
 

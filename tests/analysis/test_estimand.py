@@ -66,5 +66,5 @@ def test_without_repeated_samples_the_wider_interval_stands_and_is_named() -> No
 @pytest.mark.parametrize(("left", "is_said"), [(100_000, True), (40, False), (0, False)])
 def test_further_cases_before_further_samples(left: int, is_said: bool) -> None:
     (one,) = analysed(replace(POPULATION, n_left=left)).comparisons
-    told = "a further case tells more than another sample of one"
+    told = "a further case tells no less than another sample of one"
     assert any(told in note for note in one.notes) == is_said
