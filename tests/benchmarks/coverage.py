@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stats"))
-from regimes import DIFFERENCES, LOPSIDED, MEANS, SHARES, TABLES, Regime
+from regimes import DIFFERENCES, LOPSIDED, MEANS, SHARES, STEEP, TABLES, Regime
 
 from evalkit.stats import textbook
 from evalkit.stats.bootstrap import bca_interval
@@ -217,6 +217,7 @@ def main() -> None:
     header("paired differences, by independent units", sizes)
     simulated(DIFFERENCES, difference_estimate, runs)
     simulated({"lopsided: rare large losses": LOPSIDED}, difference_estimate, runs)
+    simulated({"clusters of 1 to 30, steep": STEEP}, mean_estimate, runs)
     print()
     amounts(runs // 4)
     print()

@@ -53,6 +53,15 @@ def _unequal_clusters(rng: Rng, n: int) -> Drawn:
     return _right(rng, rng.beta(a, a * 0.3 / 0.7, n)[units], len(units)), units
 
 
+def _steep_clusters(rng: Rng, n: int) -> Drawn:
+    # Most clusters have one row or two, a few up to thirty.
+    units = np.repeat(np.arange(n), np.minimum(30, 1 + rng.pareto(1.2, n).astype(int)))
+    return _right(rng, rng.beta(1, 0.5, n)[units], len(units)), units
+
+
+STEEP = Regime(_steep_clusters, 2 / 3)
+"""Too unequal for few clusters: some carry as much as all others together."""
+
 MEANS = {
     "0/1 rows": Regime(_plain, 0.8),
     "4 samples a row": Regime(_four_samples, 0.8),
