@@ -65,14 +65,14 @@ def command(
     env = environment(env_file)
     loaded = open_suite(suite_path(suite, config), all_overrides(overrides, limit, samples), env)
     preview = preview_suite(loaded, env, only)
-    questions = first_questions(loaded.suite, preview.variants[0], preview.first[0], env)
+    questions = first_questions(loaded.suite, preview.variants[0], preview.first, env)
     if as_json:
         judges = [asdict(question) for question in questions]
         click.echo(json.dumps({**_document(preview), "judges": judges}))
     else:
         _show(preview)
         for question in questions:
-            _show_question(question, preview.first[0].id)
+            _show_question(question, preview.first.id)
     return 0
 
 
@@ -89,7 +89,7 @@ def _document(preview: Preview) -> dict[str, Any]:
                 "variant": planned.variant.key,
                 "trials": preview.n_cases * preview.samples,
                 "request": encode_request(
-                    build_request(planned, planned.prompt.render(preview.first[0])),
+                    build_request(planned, planned.prompt.render(preview.first)),
                     planned.endpoint,
                 ),
             }
@@ -124,9 +124,9 @@ def _show(preview: Preview) -> None:
     for planned in preview.variants:
         name = planned.variant.prompt
         if name not in rendered:
-            rendered[name] = planned.prompt.render(preview.first[0])
+            rendered[name] = planned.prompt.render(preview.first)
             users = sum(other.variant.prompt == name for other in preview.variants)
-            case = one_line(preview.first[0].id)
+            case = one_line(preview.first.id)
             _show_prompt(name, rendered[name], f"in {count(users, 'variant')}, for case {case}")
 
 

@@ -75,7 +75,8 @@ async def count_tokens(
         if on_limits is not None:
             on_limits(reply.limits)
         tokens = reply.body.get("input_tokens") if reply.status == httpx.codes.OK else None
-        return tokens if isinstance(tokens, int) else None
+        # A count of nothing, or of less, is none.
+        return tokens if type(tokens) is int and tokens > 0 else None
 
     async with _client(endpoint) as http:
         return list(await asyncio.gather(*(count(http, request) for request in requests)))

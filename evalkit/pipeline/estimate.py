@@ -1,4 +1,4 @@
-"""What a suite will cost, worked out from its first cases and the endpoint's own count."""
+"""What a suite will cost, worked out from some of its cases and the endpoint's own count."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def estimate_suite(
     limits = loaded.suite.limits
     estimate = estimate_plan(
         preview.variants,
-        preview.first,
+        preview.probe,
         preview.n_cases,
         preview.samples,
         calibrations=calibrations,
@@ -45,7 +45,7 @@ def estimate_suite(
         ),
     )
     return with_judges(
-        estimate, loaded.suite, preview.variants, preview.first, preview.n_cases, env
+        estimate, loaded.suite, preview.variants, preview.probe, preview.n_cases, env
     )
 
 
@@ -71,8 +71,7 @@ async def _ask(
         key = find_keys({endpoint.name: endpoint}, env)[endpoint.name]
     except ConfigError:
         return None
-    step = max(1, len(preview.first) // _COUNTED_PER_PROMPT)
-    cases = preview.first[::step][:_COUNTED_PER_PROMPT]
+    cases = preview.probe.spread(_COUNTED_PER_PROMPT)
     pairs = [(planned, planned.prompt.render(case)) for planned in variants for case in cases]
     pairs = pairs[:_COUNTED_PER_MODEL]
     from evalkit.client.inquiry import count_tokens  # loads the HTTP client

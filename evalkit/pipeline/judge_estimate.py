@@ -12,6 +12,7 @@ from evalkit.pipeline.judges import Bench, Seat, build_benches
 from evalkit.pipeline.rivals import rival_of
 from evalkit.plan.estimate import Load, PlanEstimate, estimate_load
 from evalkit.plan.matrix import PlannedVariant
+from evalkit.plan.probe import Probe
 from evalkit.scorers.judge import Matter
 from evalkit.suite.schema import Suite
 from evalkit.types import Case, Request, Response, Usage
@@ -27,7 +28,7 @@ def with_judges(
     estimate: PlanEstimate,
     suite: Suite,
     variants: Sequence[PlannedVariant],
-    probe: Sequence[Case],
+    probe: Probe,
     n_cases: int,
     env: Mapping[str, str],
 ) -> PlanEstimate:
@@ -39,7 +40,7 @@ def with_judges(
     judges = tuple(
         estimate_load(load)
         for bench in build_benches(suite, env)
-        for load in _loads(bench, variants, probe[:_PROBE], n_answers)
+        for load in _loads(bench, variants, probe, n_answers)
     )
     minutes = estimate.expected_minutes
     limits = suite.limits
@@ -49,12 +50,12 @@ def with_judges(
             (limits.input_tokens_per_minute, sum(one.input_tokens for one in judges)),
             (limits.output_tokens_per_minute, sum(one.expected_output_tokens for one in judges)),
         )
-        minutes += max(count / limit for limit, count in each if limit)
+        minutes += max((count / limit for limit, count in each if limit), default=0.0)
     return replace(estimate, judges=judges, expected_minutes=minutes)
 
 
 def _loads(
-    bench: Bench, variants: Sequence[PlannedVariant], probe: Sequence[Case], n_answers: int
+    bench: Bench, variants: Sequence[PlannedVariant], probe: Probe, n_answers: int
 ) -> Iterator[Load]:
     pairwise = bench.spec.pairwise
     judged = [
@@ -62,16 +63,17 @@ def _loads(
         for planned in variants
         if pairwise is None or rival_of(pairwise, planned.variant.key) != planned.variant.key
     ]
+    cases = probe.spread(_PROBE)
     for seat in bench.seats:
         usual = [
             _size(bench, seat, planned, case, _EXPECTED_ANSWER_TOKENS)
             for planned in judged
-            for case in probe
+            for case in cases
         ]
         most = [
             _size(bench, seat, planned, case, planned.answer_tokens)
             for planned in judged
-            for case in probe
+            for case in ([probe.largest] if probe.largest else cases)
         ]
         requests = n_answers * len(judged) * bench.spec.votes * len(bench.suffixes)
         yield question_load(bench, seat, usual, max(most, default=0), requests)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.pipeline.endpoints import resolve_endpoints
-from evalkit.pipeline.start import CHECKED_CASES, PROBE_CASES, case_check, check_suite
+from evalkit.pipeline.start import CHECKED_CASES, case_check, check_suite
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.plan.probe import Probe
 from evalkit.plan.selection import Selection
 from evalkit.suite.dataset import read_rows
 from evalkit.suite.load import LoadedSuite
@@ -18,12 +19,17 @@ from evalkit.types import Case
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The variants of a suite, how many cases it has, and the first of them."""
+    """The variants of a suite, how many cases it has, and some of them."""
 
     variants: Sequence[PlannedVariant]
     n_cases: int
-    first: Sequence[Case]
+    probe: Probe
     samples: int
+
+    @property
+    def first(self) -> Case:
+        """The case that stands first."""
+        return self.probe.cases[0]
 
     @property
     def n_trials(self) -> int:
@@ -43,16 +49,15 @@ def preview_suite(loaded: LoadedSuite, env: Mapping[str, str], only: Sequence[st
     faults = RowFaults()
     check = case_check(loaded, variants, faults)
     tags = TagCheck(loaded)
-    first: list[Case] = []
+    probe = Probe()
     selection = Selection(read_rows(suite.dataset, faults), suite.dataset, faults)
     for case_id, row in selection.first(CHECKED_CASES):
         case = check.case(case_id, row)
         if case is None:
             continue
         tags.note(case)
-        if len(first) < PROBE_CASES:
-            first.append(case)
+        probe.note(case)
     faults.settle()
     if selection.total <= CHECKED_CASES:
         tags.settle()
-    return Preview(variants, selection.total, first, suite.samples)
+    return Preview(variants, selection.total, probe, suite.samples)

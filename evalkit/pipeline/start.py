@@ -39,6 +39,7 @@ from evalkit.plan.checking import CaseCheck
 from evalkit.plan.estimate import PlanEstimate, estimate_plan
 from evalkit.plan.gating import TagCheck
 from evalkit.plan.matrix import PlannedVariant, plan_variants
+from evalkit.plan.probe import Probe
 from evalkit.plan.problems import plan_problems
 from evalkit.plan.selection import Selection, no_rows
 from evalkit.scorers.registry import build_scorer, scorer_problems
@@ -55,7 +56,6 @@ from evalkit.types import Case
 
 # Prompts of so many cases are rendered before anything is sent, to find the row that breaks one.
 CHECKED_CASES = 20_000
-PROBE_CASES = 200
 
 
 def open_suite(
@@ -264,10 +264,10 @@ def stored_suite(folder: RunFolder) -> Suite:
 
 
 def estimate_run(folder: RunFolder, env: Mapping[str, str], *, judges: bool = True) -> PlanEstimate:
-    """What a run will cost in all, from its first cases; its ``judges`` too, if they are asked."""
+    """What a run will cost in all, from some of its cases; with its ``judges``, if asked."""
     suite, manifest = stored_suite(folder), folder.manifest()
     variants = plan_variants(suite, resolve_endpoints(suite, env), manifest.only)
-    probe = list(islice(folder.cases(), PROBE_CASES))
+    probe = Probe.of(islice(folder.cases(), CHECKED_CASES))
     estimate = estimate_plan(variants, probe, manifest.n_cases, suite.samples)
     if not judges:
         return estimate

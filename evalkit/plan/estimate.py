@@ -10,8 +10,9 @@ from evalkit.messages.models import find_model
 from evalkit.messages.pricing import Price, cost_usd
 from evalkit.messages.request import canonical
 from evalkit.plan.matrix import PlannedVariant
+from evalkit.plan.probe import Probe
 from evalkit.plan.prompts import Rendered
-from evalkit.types import Case, Thinking, Usage
+from evalkit.types import Thinking, Usage
 
 # English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer; the
 # tokenizer of models from 4.7 on makes about 30 % more tokens of the same text. The expected figure
@@ -136,20 +137,24 @@ class PlanEstimate:
 
 def estimate_plan(
     variants: Sequence[PlannedVariant],
-    probe: Sequence[Case],
+    probe: Probe,
     n_cases: int,
     samples: int,
     *,
     calibrations: Mapping[str, Calibration] | None = None,
     rates: Rates = Rates(),
 ) -> PlanEstimate:
-    """The price of a plan, from prompts rendered for the ``probe`` cases (some of ``n_cases``).
+    """The price of a plan, from prompts rendered for a ``probe`` of its ``n_cases``.
 
     ``calibrations`` are by model name; ``rates`` are the suite's limits, of each model.
     """
     prompts = {planned.variant.prompt: planned.prompt for planned in variants}
     weights = {
-        name: _weigh([prompt.render(case) for case in probe]) for name, prompt in prompts.items()
+        name: _weigh(
+            [prompt.render(case) for case in probe.cases],
+            prompt.render(probe.largest) if probe.largest else None,
+        )
+        for name, prompt in prompts.items()
     }
     known = calibrations or {}
     estimates = tuple(
@@ -179,13 +184,15 @@ class _Weight:
     """What a prompt weighs on the probed cases, in bytes, and of it what all of them share."""
 
     sizes: tuple[int, ...]
+    largest: int
     shared_bytes: int
 
 
-def _weigh(rendered: Sequence[Rendered]) -> _Weight:
+def _weigh(rendered: Sequence[Rendered], largest: Rendered | None) -> _Weight:
     prefixes = {canonical({"prefix": one.shared_prefix}): one for one in rendered if one.is_cached}
     shared = len(next(iter(prefixes))) if len(prefixes) == 1 else 0
-    return _Weight(tuple(prompt_bytes(one) for one in rendered), shared)
+    sizes = tuple(prompt_bytes(one) for one in rendered)
+    return _Weight(sizes, max((*sizes, prompt_bytes(largest) if largest else 0)), shared)
 
 
 def _estimate_variant(
@@ -199,7 +206,7 @@ def _estimate_variant(
         planned.answer_tokens,
         planned.thinking_tokens,
         weight.sizes,
-        max(weight.sizes, default=0),
+        weight.largest,
         requests,
         shared_bytes=weight.shared_bytes,
         is_free=planned.endpoint.is_embedded,

@@ -47,6 +47,8 @@ async def test_tokens_are_counted_for_each_prompt():
         (http(b"<html>Welcome"), 200, "the answer is not JSON"),
         (http(b""), 200, ""),
         (http(b"[1]"), 200, ""),
+        (http({"input_tokens": 0}), 200, ""),
+        (http({"input_tokens": True}), 200, ""),
         (b"SSH-2.0\r\n", None, "the answer is not proper HTTP: Bad status line"),
     ],
 )

@@ -12,6 +12,7 @@ from evalkit.suite.load import load_suite
 
 ROWS = "".join(json.dumps({"id": n, "q": f"{n} + {n}?"}) + "\n" for n in range(50))
 SUITE = "dataset: {path: rows.jsonl, id: id}\nprompts: '{{ q }}'\nmodels: claude-haiku-4-5\n"
+JUDGE = "scorers: [{type: judge, model: claude-sonnet-4-6, rubric: Kind}]\n"
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def counting(headers):
     ("headers", "limits", "minutes"),
     [
         ({"anthropic-ratelimit-requests-limit": "25"}, "", 2.0),
+        ({"anthropic-ratelimit-requests-limit": "25"}, JUDGE, 2.0),
         ({"x-ratelimit-limit-requests": "25"}, "limits: {requests_per_minute: 10}\n", 5.0),
         ({"anthropic-ratelimit-output-tokens-limit": "1500"}, "", 10.0),
         ({}, "", None),

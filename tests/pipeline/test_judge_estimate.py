@@ -66,7 +66,7 @@ def test_a_plan_shows_what_judges_would_be_asked(tmp_path: Path) -> None:
     estimate(tmp_path, {**JUDGE, "task": "{{ question }}", "structure": "text"})
     suite = load_suite(tmp_path / "suite.yaml", env={})
     preview = preview_suite(suite, {})
-    (asked,) = first_questions(suite.suite, preview.variants[0], preview.first[0], {})
+    (asked,) = first_questions(suite.suite, preview.variants[0], preview.first, {})
     assert (asked.judge, asked.model) == ("kind", "claude-sonnet-4-6")
     assert "Is it kind?" in asked.body["system"]
     assert 'name="task">\nWhat is 0?\n' in asked.body["messages"][0]["content"]

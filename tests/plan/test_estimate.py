@@ -1,8 +1,11 @@
+import itertools
+
 import pytest
 from builders import a_case, a_suite
 
 from evalkit.plan.estimate import Calibration, Rates, estimate_plan, prompt_bytes
 from evalkit.plan.matrix import plan_variants
+from evalkit.plan.probe import Probe
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint
 
@@ -12,9 +15,8 @@ NO_RATES = Rates()
 def estimate(calibrations=None, rates=NO_RATES, **fields):
     suite = Suite.model_validate(a_suite(answer_tokens=100, **fields))
     variants = plan_variants(suite, {m.name: Endpoint(m.name, "http://x") for m in suite.models})
-    return estimate_plan(
-        variants, [a_case(question="x" * 350)], 10, 2, calibrations=calibrations, rates=rates
-    )
+    probe = Probe.of([a_case(question="x" * 350)])
+    return estimate_plan(variants, probe, 10, 2, calibrations=calibrations, rates=rates)
 
 
 def test_thinking_is_a_range_from_expected_use_to_its_cap():
@@ -98,7 +100,7 @@ def test_a_prefix_that_is_short_or_differs_is_not_cached(system):
     suite = Suite.model_validate(suite)
     variants = plan_variants(suite, {m.name: Endpoint(m.name, "http://x") for m in suite.models})
     cases = [a_case(question="one"), a_case(question="two")]
-    assert estimate_plan(variants, cases, 2, 1).variants[0].cached_tokens == 0
+    assert estimate_plan(variants, Probe.of(cases), 2, 1).variants[0].cached_tokens == 0
 
 
 def test_the_local_model_is_free_and_no_price_is_missing():
@@ -107,8 +109,29 @@ def test_the_local_model_is_free_and_no_price_is_missing():
         "local": Endpoint("local", "", is_embedded=True),
         "mystery": Endpoint("mystery", "http://x"),
     }
-    plan = estimate_plan(plan_variants(suite, endpoints), [a_case()], 2, 1)
+    plan = estimate_plan(plan_variants(suite, endpoints), Probe.of([a_case()]), 2, 1)
     local, mystery = plan.variants
     assert (local.is_free, mystery.is_free) == (True, False)
     assert plan.unpriced == (mystery.variant,)
     assert plan.expected_cost_usd is None
+
+
+def test_a_dataset_in_order_of_length_is_estimated_from_all_of_it():
+    suite = Suite.model_validate(a_suite(answer_tokens=100))
+    variants = plan_variants(suite, {"claude-haiku-4-5": Endpoint("claude-haiku-4-5", "http://x")})
+    cases = [a_case(question="x" * (10 * n)) for n in range(1, 1001)]
+    whole = sum(prompt_bytes(variants[0].prompt.render(case)) for case in cases) / 1000
+    cases.insert(3, a_case(question="x" * 100_000))
+    plan = estimate_plan(variants, Probe.of(cases), 1001, 1).variants[0]
+    assert plan.input_tokens / 1001 == pytest.approx(whole / 3.5 + 16, rel=0.05)
+    assert plan.max_cost_usd > 1001 * (100_000 / 2.5) * 1e-6  # every prompt as long as the longest
+
+
+@pytest.mark.parametrize("n", [1, 7, 200, 201, 1000, 12_345])
+def test_a_probe_is_spread_over_all_cases(n):
+    probe = Probe.of(a_case(id=str(number)) for number in range(n))
+    numbers = [int(case.id) for case in probe.cases]
+    steps = {after - before for before, after in itertools.pairwise(numbers)}
+    assert numbers[0] == 0 and len(steps) <= 1
+    assert min(n, 100) <= len(numbers) <= 200
+    assert len(probe.spread(4)) == min(n, 4)

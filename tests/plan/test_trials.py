@@ -6,6 +6,7 @@ from builders import a_case, a_suite
 from evalkit.errors import TemplateError, UsageError
 from evalkit.plan.estimate import estimate_plan
 from evalkit.plan.matrix import plan_variants
+from evalkit.plan.probe import Probe
 from evalkit.plan.trials import plan_trials
 from evalkit.suite.schema import Suite
 from evalkit.types import Endpoint
@@ -100,7 +101,7 @@ def test_turns_and_system_become_messages():
 
 def test_an_estimate_is_a_range_and_says_what_has_no_price():
     variants = planned(models=["claude-haiku-4-5", "mystery-1"], thinking=[2048], answer_tokens=100)
-    estimate = estimate_plan(variants, [a_case()], n_cases=10, samples=3)
+    estimate = estimate_plan(variants, Probe.of([a_case()]), n_cases=10, samples=3)
     priced, unpriced = estimate.variants
     assert estimate.requests == 60
     assert priced.max_output_tokens == 30 * 2148

@@ -27,7 +27,7 @@ def test_the_parts_make_a_whole(tmp_path):
     (tmp_path / "base.yaml").write_text(DATASET + PROMPTS + VARIANTS + GATE + "scorers: number\n")
     preview = preview_suite(load_suite(tmp_path / "base.yaml", env={}), {})
     assert preview.n_cases == 100
-    assert all(case.tags[1] == "hard" for case in preview.first)
+    assert all(case.tags[1] == "hard" for case in preview.probe.cases)
     assert len(preview.variants) == 4 * 2 * 4 - 2 - 4 + 1
     assert {item.answer_tokens for item in preview.variants} == {64, 1024}
     (tmp_path / "suite.yaml").write_text(EXTENDS)
