@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @click.command(name="list", context_settings={"help_option_names": ["-h", "--help"]})
 @options(runs_option, json_option)
 def command(runs: Path, as_json: bool) -> int:
-    """List the runs, oldest first.
+    """List the runs, oldest first; then folders that have lost their manifest, or never had one.
 
     \b
     Example: evalkit list --json
     """
-    from evalkit.store.runs import list_runs
+    from evalkit.store.runs import leftovers, list_runs
 
-    rows = [_row(folder) for folder in list_runs(runs)]
+    rows = [_row(folder) for folder in (*list_runs(runs), *leftovers(runs))]
     if as_json:
         click.echo(json.dumps(rows))
         return 0

@@ -17,15 +17,17 @@ from evalkit.errors import UsageError
     runs_option,
 )
 def command(run: tuple[str, ...], yes: bool, runs: Path) -> int:
-    """Delete RUNs with all their answers.
+    """Delete RUNs with all their answers; also what was left of one, by its path.
 
     \b
     Example: evalkit rm latest~1 --yes
     """
-    from evalkit.store.runs import find_run
+    from evalkit.store.runs import find_run, leftovers
 
+    left = {folder.path: folder for folder in leftovers(runs)}
     # All are found before any goes: latest~1 must mean the same for each of them.
-    folders = list({found.path: found for found in (find_run(name, runs) for name in run)}.values())
+    everything = (left.get(Path(name)) or find_run(name, runs) for name in run)
+    folders = list({found.path: found for found in everything}.values())
     for folder in folders:
         click.echo(f"{folder.path}  {folder.size_bytes() / 1e6:,.1f} MB", err=True)
     if not yes:

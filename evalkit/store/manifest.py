@@ -62,7 +62,11 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data = orjson.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise UnknownRun(f"{folder}: not a run folder (no {MANIFEST})") from error
+        raise UnknownRun(
+            f"{folder}: not a run folder (no {MANIFEST})",
+            "Its making was cut short, or the file was lost: restore it from a copy, or delete "
+            "what is left with evalkit rm.",
+        ) from error
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
     except orjson.JSONDecodeError as error:

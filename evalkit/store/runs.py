@@ -279,6 +279,7 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema
             writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
 
 
+_NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{6}$")
 _BACK = re.compile(r"^(?P<name>.+)~(?P<back>\d+)$")
 
 
@@ -347,6 +348,16 @@ def list_runs(runs: Path) -> list[RunFolder]:
     """Every run below a runs folder, oldest first."""
     found = [path.parent for path in runs.glob(f"*/*/{MANIFEST}")]
     return [RunFolder(path) for path in sorted(found, key=_age)]
+
+
+def leftovers(runs: Path) -> list[RunFolder]:
+    """Folders of runs without a manifest that nobody writes, oldest first.
+
+    Making, importing or removing them was cut short, or the manifest has been lost.
+    """
+    found = [path for path in runs.glob("*/*") if _NAME.match(path.name) and path.is_dir()]
+    left = (path for path in found if not (path / MANIFEST).exists())
+    return [RunFolder(path) for path in sorted(left, key=_age) if holder(path / "lock") is None]
 
 
 def _age(path: Path) -> tuple[str, int, str]:

@@ -12,7 +12,7 @@ import pytest
 from evalkit.errors import DatasetError, UsageError
 from evalkit.pipeline.continuing import newest_run, refuse_import
 from evalkit.pipeline.importing import Columns, import_answers
-from evalkit.store.runs import list_runs
+from evalkit.store.runs import leftovers, list_runs
 from evalkit.suite.load import load_suite
 
 SUITE = """\
@@ -150,7 +150,9 @@ def test_an_import_that_was_killed_has_left_no_run(bring, tmp_path, place):
     pd.DataFrame(answers).to_json(tmp_path / "a.jsonl", orient="records", lines=True)
     done = subprocess.run([sys.executable, "-c", KILLED, place], cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert list((tmp_path / "runs" / "imp").iterdir()) and not list_runs(tmp_path / "runs")
+    assert not list_runs(tmp_path / "runs")
+    (left,) = leftovers(tmp_path / "runs")
+    assert left.path.parent == tmp_path / "runs" / "imp"
     found, made = bring("a.jsonl", answers)
     assert len(found) == 2 and [run.path for run in list_runs(tmp_path / "runs")] == [
         made.folder.path
