@@ -69,6 +69,7 @@ def command(
     from evalkit.cli.outcome import say, tell_judges
     from evalkit.cli.progress import watching
     from evalkit.cli.run import confirm, say_price
+    from evalkit.errors import EXIT_INTERRUPTED
     from evalkit.pipeline.judging import judge_stored, pending
     from evalkit.pipeline.run import with_changes
     from evalkit.pipeline.score import rescore_run
@@ -94,7 +95,12 @@ def command(
             judged.append(judge_stored(folder, changed, env, listen, retry_failed=True))
 
     chosen, tell = loaded.suite if loaded else None, None if quiet else say
-    names = rescore_run(folder, chosen, None if no_judges else ask, tell, env)
+    try:
+        names = rescore_run(folder, chosen, None if no_judges else ask, tell, env)
+    except KeyboardInterrupt:
+        say("\nStopped; a scorer's grades are its old ones or all new, never mixed.")
+        say(f"Next:   evalkit score {folder.path}")
+        return EXIT_INTERRUPTED
     told = [_scores(folder, name) for name in names]
     if as_json:
         click.echo(json.dumps({"run": str(folder.path), "scores": told}))

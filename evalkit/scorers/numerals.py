@@ -67,11 +67,14 @@ _NO_NUMBER = re.compile(
     r"|(?<![\w.])v?(?!\d{1,3}(?:\.\d{3}){2,}(?!\d))\d{1,4}(?:\.\d+){2,}"
     rf"|\b{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?,?[ ]\d{{4}}\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th)?[ ]{_MONTH},?[ ]\d{{4}}\b"
-    r"|(?:\d[\d./]{0,12} ?)?(?:\\sqrt ?(?:\[\d\])? ?(?:\{[^{}]{0,40}\}|\d)|√ ?\(?\d*)"
-    r"|(?:\d[\d./]{0,12} ?)?(?:\\pi(?![A-Za-z])|π)"
-    r"|\\[dt]?frac ?\{[^{}]{0,40}\\(?:pi|sqrt)(?:\{[^{}]{0,40}\})?[^{}]{0,40}\} ?\{[^{}]{0,40}\}"
     r"|(?<=[A-Za-z)\]}°])\^\{?-?\d+\}?"
     r"|(?<=[A-Za-z])_\{?\d+\}?"
+)
+# Roots and multiples of pi, with what they stand in.
+_IRRATIONAL = re.compile(
+    r"(?:\d[\d./]{0,12} ?)?(?:\\sqrt ?(?:\[\d\])? ?(?:\{[^{}]{0,40}\}|\d)|√ ?\(?\d*)"
+    r"|(?:\d[\d./]{0,12} ?)?(?:\\pi(?![A-Za-z])|π)"
+    r"|\\[dt]?frac ?\{[^{}]{0,40}\\(?:pi|sqrt)(?:\{[^{}]{0,40}\})?[^{}]{0,40}\} ?\{[^{}]{0,40}\}"
 )
 _EMPHASIS = re.compile(r"(?<!\w)(__?)(?=\S)([^_\n]+)\1(?!\w)")
 # Writing without spaces: the number of 答えは25です begins where the kana end.
@@ -92,6 +95,8 @@ def plain(text: str) -> str:
         text = _without_latex(text)
     if "_" in text:
         text = _EMPHASIS.sub(r"\2", text)
+    if "\\pi" in text or "sqrt" in text or "π" in text or "√" in text:
+        text = _IRRATIONAL.sub("", text)
     text = _NO_NUMBER.sub("", text)
     if "- " in text:
         text = _LOOSE_SIGN.sub(r"\1-", text)

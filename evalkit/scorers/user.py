@@ -19,6 +19,8 @@ from evalkit.types import Case, Response, Score
 ENTRY_POINTS = "evalkit.scorers"
 Range = tuple[float, float]
 SHARES: Range = (0.0, 1.0)
+# A mean of ones may come to 1.0000000000000002.
+_NOISE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +87,13 @@ def as_score(name: str, given: Any, score_range: Range = SHARES) -> Score:
     except (TypeError, ValueError):
         number = float("nan")
     low, high = score_range
-    if isinstance(value, str) or not low <= number <= high:
+    if isinstance(value, str) or not low - _NOISE <= number <= high + _NOISE:
         wanted = f"not a number in [{low:g}, {high:g}]"
         return Score(name, None, reason=f"the scorer returned {repr(given)[:80]}, {wanted}")
     if score_range != SHARES:
         answer = answer or f"{number:g}"
-    return Score(name, (number - low) / (high - low), answer, reason)
+    share = (min(max(number, low), high) - low) / (high - low)
+    return Score(name, share, answer, reason)
 
 
 def _parts(given: Any) -> tuple[Any, str | None, str | None]:
