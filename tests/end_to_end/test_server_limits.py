@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter, defaultdict
 from itertools import pairwise
 
@@ -38,6 +39,32 @@ def test_what_the_server_charges_never_passes_the_cap(tmp_path):
     assert done.json["status"] == "stopped"
     assert "the cost cap is reached" in done.err
     assert "evalkit resume" in done.err
+
+
+def test_the_cap_holds_over_sittings_that_are_killed(tmp_path):
+    """What was in flight at a kill is charged, and no answer to it is ever stored."""
+    price = {"input": 1.0, "output": 10.0}
+    served = {"latency_s": 0.3, "begin_s": 0.02, "output_tokens": [90, 100]}
+    with limited_server(**served, cut=0.05) as (url, log):
+        suite = {"prompts": {"p": "{{ question }}"}, "models": [{"model": "m", "price": price}]}
+        shell = shell_with(tmp_path, url, suite, 1000)
+        args = ("-j", "20", "--max-cost-usd", "0.2")
+        process = shell.start("run", "s.yaml", "-y", *args)
+        for sitting in (1, 2):
+            while len(log()) < 60 * sitting:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.02)
+            process.kill()
+            process.communicate(timeout=60)
+            process = shell.start("resume", *args)
+        _, err = process.communicate(timeout=120)
+        # It was generated whole also where nobody was left to read it.
+        charged = sum(
+            row.get("input_tokens", 0) * 1e-6 + row.get("output_tokens", 0) * 1e-5 for row in log()
+        )
+    assert process.returncode == 4, err
+    assert "in doubt" in err
+    assert 0.12 <= charged <= 0.2
 
 
 def test_each_model_at_an_endpoint_has_limits_of_its_own(tmp_path):

@@ -37,7 +37,12 @@ def stored(shell: Shell) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_once_it_finishes_what_is_in_flight(slow, slow_server, number):
     process = slow.start("run", slow.suite(), "-y", "-j", "4", "--progress", "plain")
