@@ -12,13 +12,14 @@ from evalkit.cli.options import env_file_option, environment, json_option, optio
 from evalkit.errors import EXIT_OK, EXIT_USAGE
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "problem": ("PROBLEM", "red")}
+_BELOW = "\n          "
 
 
 @click.command(name="doctor", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
 @options(runs_option, env_file_option, json_option)
 def command(suite: Path | None, runs: Path, env_file: Path | None, as_json: bool) -> int:
-    """Check disk, local model and key; for a SUITE also endpoint, model, capabilities, clock.
+    """Check disk, local model and key; for a SUITE also its rows, endpoint, model, capabilities.
 
     Endpoints are asked what they know of the models, which costs nothing.
 
@@ -36,7 +37,7 @@ def command(suite: Path | None, runs: Path, env_file: Path | None, as_json: bool
         for check in checks:
             word, colour = _MARKS[check.status]
             click.secho(f"{word:>8}  ", fg=colour, nl=False)
-            click.echo(f"{check.name}: {check.finding}")
+            click.echo(f"{check.name}: {check.finding}".replace("\n", _BELOW))
             if check.advice and check.status != "ok":
                 click.echo(f"          {check.advice}")
     return EXIT_USAGE if any(check.status == "problem" for check in checks) else EXIT_OK

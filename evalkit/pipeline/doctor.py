@@ -14,8 +14,10 @@ from evalkit.messages.capabilities import Capabilities
 from evalkit.pipeline.endpoint_checks import Check, check_model
 from evalkit.pipeline.endpoints import resolve_endpoints
 from evalkit.pipeline.judges import judge_endpoints, judge_models
+from evalkit.pipeline.preview import preview_suite
 from evalkit.pipeline.start import check_suite, open_suite
 from evalkit.plan.matrix import capabilities_of, price_of
+from evalkit.report.format import count
 from evalkit.server.weights import find_weights
 from evalkit.suite.load import LoadedSuite
 from evalkit.suite.schema import LOCAL
@@ -90,6 +92,7 @@ def _check_suite(path: Path, env: Mapping[str, str]) -> Iterator[Check]:
     except EvalkitError as error:
         yield Check("endpoint", "problem", error.message, error.hint)
         return
+    yield _check_rows(loaded, env)
     if any(endpoint.is_embedded for endpoint in endpoints.values()):
         yield from _check_local_model(is_needed=True)
     discovered: dict[str, Capabilities] = {}
@@ -98,6 +101,16 @@ def _check_suite(path: Path, env: Mapping[str, str]) -> Iterator[Check]:
         if not endpoints[model.name].is_embedded:
             yield from check_model(model, endpoints[model.name], env, discovered)
     yield from _check_capabilities(loaded, discovered)
+
+
+def _check_rows(loaded: LoadedSuite, env: Mapping[str, str]) -> Check:
+    """Whether every row can be read and the prompts filled in with them."""
+    try:
+        preview = preview_suite(loaded, env)
+    except EvalkitError as error:
+        return Check("dataset", "problem", error.message, error.hint)
+    told = f"{count(preview.n_cases, 'case')} for {count(len(preview.variants), 'variant')}"
+    return Check("dataset", "ok", told)
 
 
 def _check_capabilities(

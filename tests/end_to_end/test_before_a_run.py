@@ -100,6 +100,7 @@ def test_doctor_asks_the_endpoint_about_every_model(shell, server, sweep):
     assert checks(shell, sweep) == {
         "disk": "ok",
         "suite": "ok",
+        "dataset": "ok",
         "key of claude-haiku-4-5": "ok",
         "endpoint of claude-haiku-4-5": "ok",
         "model claude-haiku-4-5": "ok",

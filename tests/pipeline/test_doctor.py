@@ -131,3 +131,13 @@ def test_a_suite_at_fault_is_told_whole(tmp_path):
     (_, suite) = checks(tmp_path, {}, SUITE.replace("number", "nubmer") + "samples: 0\n")
     assert suite.status == "problem"
     assert len(suite.finding.splitlines()) == 2
+
+
+def test_rows_that_a_run_would_stop_at_are_found(tmp_path):
+    env = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
+    found = {one.name: one for one in checks(tmp_path, env)}
+    assert (found["dataset"].status, found["dataset"].finding) == ("ok", "1 case for 1 variant")
+    (tmp_path / "rows.jsonl").write_text(ROW + "{\n" + ROW)
+    told = {one.name: one for one in examine(tmp_path / "runs", env, tmp_path / "suite.yaml")}
+    assert told["dataset"].status == "problem"
+    assert len(told["dataset"].finding.splitlines()) == 2
