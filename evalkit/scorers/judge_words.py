@@ -32,9 +32,10 @@ _ALONE = re.compile(rf"^[*_`\s]*({_NUMBER})[*_`\s.]*$")
 _LIMIT = re.compile(
     r"(?:max(?:imum)?|min(?:imum)?|possible|highest|lowest|passing)\W*$", re.IGNORECASE
 )
+# "The answer is right" may go on with what it is right about; "Answer: right" does not.
 _VERDICT = re.compile(
-    r"\b(?:verdict|result|score|grade|answer|better|winner)\b[*_`\"']*\s*(?:is|[:=\-–—])\s*"
-    r"[*_`\"'\[(]*\s*(?:the\s+)?([A-Za-z]+)",
+    r"(?:\b(?:verdict|result|score|grade|better|winner)\b[*_`\"']*\s*(?:is|[:=\-–—])"
+    r"|\banswer\b[*_`\"']*\s*[:=])\s*[*_`\"'\[(]*\s*(?:the\s+)?([A-Za-z]+)",
     re.IGNORECASE,
 )
 _WORD_ALONE = re.compile(r"^[*_`\s\[\"']*([A-Za-z]+)[*_`\s\]\"'.!]*$")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from judge_builders import WAY, a_judge, a_matter, said
 
 from evalkit.scorers.judge_scale import Scale
@@ -116,6 +118,8 @@ def test_what_is_no_verdict_has_no_value(text: str) -> None:
         ("Yes.", 1.0),
         ('{"explanation": "x", "score": 0.5}', None),
         ("Verdict: maybe", None),
+        ("Answer: yes", 1.0),
+        ("The answer is right that it rains, and wrong in all else.", None),
         ("Verdict: pass. Or verdict: fail.", None),
     ],
 )
@@ -235,3 +239,27 @@ def test_a_scale_becomes_a_share(scale: Scale, grade: float, share: float) -> No
 def test_a_judge_that_lost_itself_is_read_in_no_time() -> None:
     for text in ('{"a":' * 20_000, "{" * 100_000):
         assert a_judge().reading(said(text)).problem == "it holds no verdict"
+
+
+_BITS = ['{"score": ', '"better": "first"', "}", "5", "4/5", "NaN", "1e999", "9" * 400, "Score: "]
+_BITS += [
+    "out of",
+    "[[A]]",
+    "<think>",
+    "</think>",
+    "tie",
+    "²",
+    "\ud800",
+    '\\"',
+    "verdict: ",
+    "yes",
+    ",",
+]
+
+
+@given(st.lists(st.sampled_from(_BITS), max_size=12), st.sampled_from(["1-5", "binary"]))
+def test_whatever_is_said_is_a_grade_or_a_problem(bits: list[str], scale: str) -> None:
+    for judge in (a_judge(scale=scale), a_judge(pairwise="plain")):
+        reading = judge.reading(said("".join(bits)), "second" if judge.is_pairwise else "alone")
+        assert (reading.value is None) == bool(reading.problem)
+        assert reading.value is None or 0 <= reading.value <= 1
