@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge_builders import WAY, a_judge, a_matter, said
 
@@ -257,9 +257,13 @@ _BITS += [
 ]
 
 
-@given(st.lists(st.sampled_from(_BITS), max_size=12), st.sampled_from(["1-5", "binary"]))
-def test_whatever_is_said_is_a_grade_or_a_problem(bits: list[str], scale: str) -> None:
-    for judge in (a_judge(scale=scale), a_judge(pairwise="plain")):
+_JUDGES = [a_judge(), a_judge(scale="binary"), a_judge(pairwise="plain")]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(_BITS), max_size=12))
+def test_whatever_is_said_is_a_grade_or_a_problem(bits: list[str]) -> None:
+    for judge in _JUDGES:
         reading = judge.reading(said("".join(bits)), "second" if judge.is_pairwise else "alone")
         assert (reading.value is None) == bool(reading.problem)
         assert reading.value is None or 0 <= reading.value <= 1
