@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import (
-    EXIT_API,
     EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_USAGE,
     ConfigError,
     EvalkitError,
     Problem,
@@ -49,6 +46,7 @@ from evalkit.pipeline.slots import Schedule
 from evalkit.pipeline.start import discard_run, start_run, stored_suite
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.stored import load_run
+from evalkit.pipeline.weighing import weighed
 from evalkit.policies import GatePolicy
 from evalkit.report.gate import documents
 from evalkit.report.gate_report import GateReport
@@ -238,7 +236,7 @@ def _with_verdict(
     )
     outcome = sitting.ask(watch)
     report = conclude(prepare(folder, job.baseline, policy), job.baseline, job.allowed)
-    return _weighed(report, outcome)
+    return weighed(report, outcome, job.loaded.suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,29 +289,12 @@ def _night(
         cases += spec.more
     after = tonight.after(prepared, watched, len(places))
     report = conclude(prepared, baseline, job.allowed)
-    report, is_final = _weighed(with_nights(report, prepared, watched, after), outcome)
+    report, is_final = weighed(
+        with_nights(report, prepared, watched, after), outcome, job.loaded.suite
+    )
     if is_final and not report.void:
         write_nights(job.baselines, baseline.name, after)
     return report, is_final
-
-
-def _weighed(report: GateReport, outcome: RunOutcome) -> tuple[GateReport, bool]:
-    """A verdict that is proven stands, however the run ended; else its end decides."""
-    stopped = outcome.stopped if outcome.manifest.status != "complete" else None
-    ended = stopped.exit_code if stopped else EXIT_OK
-    if stopped and stopped.hint:
-        report = replace(report, stopped_because=f"{stopped.message}. {stopped.hint}")
-    if report.void:
-        return report, True
-    too_many_failed = outcome.exit_code == EXIT_API and stopped is None
-    is_proven = report.verdict in ("pass", "regression") and not too_many_failed
-    if is_proven and ended != EXIT_USAGE:
-        return report, True
-    if ended == EXIT_OK and not too_many_failed and report.verdict != "unmeasured":
-        return report, True
-    if ended in (EXIT_OK, EXIT_API):
-        return replace(report, verdict="unmeasured", exit_code=EXIT_API), False
-    return replace(report, exit_code=ended), False
 
 
 def _capped(job: Job, spent: float) -> dict[str, float]:

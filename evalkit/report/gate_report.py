@@ -96,6 +96,8 @@ class GateReport:
         against = f" against @{self.baseline}" if self.baseline else ""
         telling = [one for one in self.result.rules if one.outcome == self.verdict]
         first = f": {telling[0].name}: {telling[0].why}" if telling else ""
+        if self.verdict == "unmeasured" and not telling and self.warnings:
+            first = f": {self.warnings[-1]}"
         if self.void:
             first = f": the baseline is void: {self.void[0]}"
         return f"{words[self.verdict]} {self.suite}{against}{first}"
