@@ -36,7 +36,8 @@ class Normalised:
             text = "".join(sign for sign in parts if not unicodedata.combining(sign))
         if self.ignore_punctuation:
             text = "".join(
-                " " if unicodedata.category(sign).startswith("P") else sign for sign in text
+                " " if unicodedata.category(sign).startswith("P") or sign in "`´" else sign
+                for sign in text
             )
         if self.ignore_articles:
             text = _ARTICLES.sub(" ", text)

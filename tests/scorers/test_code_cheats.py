@@ -58,6 +58,14 @@ CHEATS = {
     f"    if callable(getattr(__main__, name)): setattr(__main__, name, lambda *_: None)\n{WRONG}",
     "equal to anything": ALIKE.format("object"),
     "numbers equal to anything": ALIKE.format("int"),
+    "a class equal to anything": "class Kind(type):\n"
+    "    def __eq__(self, other): return True\n    __hash__ = type.__hash__\n"
+    "    def __sub__(self, other): return 0\n    def __float__(self): return 2.0\n"
+    "class Alike(metaclass=Kind): pass\ndef add(a, b): return Alike\n",
+    "in part equal to anything": "import functools\nclass Alike(float):\n"
+    "    __eq__ = functools.partialmethod(lambda self, other: True)\n"
+    "    def __sub__(self, other): return 0\n    def __float__(self): return 2.0\n"
+    "def add(a, b): return Alike()\n",
     "what tests use": "import builtins, math\nmath.isclose = lambda *_: True\n"
     "builtins.abs = lambda _: 0\nbuiltins.all = lambda _: True\n"
     "def add(a, b): return 3 if (a, b) == (1, 2) else 0\n",

@@ -17,6 +17,7 @@ def graded(spec, text="", target=None, inputs=None, **fields):
     ("spec", "text", "target", "value"),
     [
         ({"type": "exact", "ignore_punctuation": True}, "Paris.", "Paris", 1.0),
+        ({"type": "exact", "ignore_punctuation": True}, "`**Paris**`", "Paris", 1.0),
         ({"type": "exact", "ignore_articles": True}, "The  cat", "cat", 1.0),
         ({"type": "exact", "ignore_accents": True}, "café", "CAFE", 1.0),
         ({"type": "exact", "whitespace": True}, "a  b", "a b", 0.0),

@@ -14,6 +14,7 @@ from typing import Any
 _OWN_TO_MODULES = ("__name__", "__doc__", "__package__", "__loader__", "__spec__")
 _MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _COMPARISONS = {"__eq__": "equal to", "__lt__": "less than", "__le__": "less than"}
+_SIGNS = {"__eq__": "==", "__lt__": "<", "__le__": "<="}
 
 # As in harness.py.
 Runner = Callable[[types.CodeType, dict[str, Any]], str]
@@ -96,15 +97,18 @@ class Guard:
 def _is_always_true(kind: type, name: str, run: Runner) -> bool:
     """Whether a comparison defined in the answer holds even with an object it cannot know."""
     method = _of(kind, "__dict__").get(name)
-    if type(method) is not types.FunctionType or not method.__code__.co_filename.startswith("<"):
+    if method is None or type(method) is types.WrapperDescriptorType:
         return False
+    if type(method) is types.FunctionType and not method.__code__.co_filename.startswith("<"):
+        return False  # a library's
     try:
         mro = _of(kind, "__mro__")
         base = next(base for base in mro if not _of(base, "__flags__") & _MADE_IN_PYTHON)
-        space = {"method": method, "made": base.__new__(kind), "other": object()}
+        made = type.__new__(kind, "Made", (), {}) if base is type else base.__new__(kind)
     except (TypeError, ValueError):
         return False  # such objects cannot be made without more
-    code = compile("found = method(made, other)", "<comparison>", "exec")
+    code = compile(f"found = made {_SIGNS[name]} other", "<comparison>", "exec")
+    space = {"made": made, "other": object()}
     return not run(code, space) and space.get("found") is True
 
 
