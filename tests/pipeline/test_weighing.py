@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,20 +15,23 @@ from evalkit.pipeline.run import RunOutcome
 from evalkit.pipeline.stop import Reason
 from evalkit.pipeline.weighing import weighed
 from evalkit.report.gate_report import GateReport, Usage
+from evalkit.store.runs import RunFolder
 from evalkit.suite.schema import Suite
 
 CODES = {"pass": 0, "regression": 1, "inconclusive": 5, "unmeasured": 3}
 FINE = Usage(400, 200, 0.1, model_errors=4, lost=4, unscored=0)
 
 
+SUITE = Suite.model_validate(a_suite())
+
+
 @pytest.fixture(scope="module")
-def suite() -> Suite:
-    return Suite.model_validate(a_suite())
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return a_run(tmp_path_factory.mktemp("runs"), "aaaaaa", {"off": [1.0]})
 
 
 def weigh(
-    folder: Path,
-    suite: Suite,
+    run: RunFolder,
     verdict: Any,
     *,
     decided_at: int | None = None,
@@ -36,10 +39,7 @@ def weigh(
     stopped: Reason | None = None,
     **more: Any,
 ) -> tuple[str, int, bool]:
-    run = a_run(folder, "aaaaaa", {"off": [1.0]})
-    manifest = run.manifest()
-    if stopped is not None:
-        object.__setattr__(manifest, "status", "stopped")
+    manifest = replace(run.manifest(), status="complete" if stopped is None else "stopped")
     report = GateReport(
         suite="sums",
         run_id="aaaaaa",
@@ -52,7 +52,7 @@ def weigh(
         **more,
     )
     code = stopped.exit_code if stopped else EXIT_OK
-    found, is_final = weighed(report, RunOutcome(run, manifest, stopped, code), suite)
+    found, is_final = weighed(report, RunOutcome(run, manifest, stopped, code), SUITE)
     return found.verdict, found.exit_code, is_final
 
 
@@ -65,9 +65,9 @@ DECIDED = Reason("the gate is decided", EXIT_OK)
 @pytest.mark.parametrize("stopped", [None, CAP, LATE, GONE, DECIDED])
 @pytest.mark.parametrize("verdict", ["pass", "regression"])
 def test_what_is_proven_stands_however_it_ended(
-    tmp_path: Path, suite: Suite, verdict: str, stopped: Reason | None
+    run: RunFolder, verdict: str, stopped: Reason | None
 ) -> None:
-    found = weigh(tmp_path, suite, verdict, decided_at=150, stopped=stopped)
+    found = weigh(run, verdict, decided_at=150, stopped=stopped)
     assert found == (verdict, CODES[verdict], True)
 
 
@@ -86,13 +86,12 @@ def test_what_is_proven_stands_however_it_ended(
     ],
 )
 def test_what_is_kept_only_as_seen_is_open_until_all_is_asked(
-    tmp_path: Path,
-    suite: Suite,
+    run: RunFolder,
     verdict: str,
     stopped: Reason | None,
     expected: tuple[str, int, bool],
 ) -> None:
-    assert weigh(tmp_path, suite, verdict, stopped=stopped) == expected
+    assert weigh(run, verdict, stopped=stopped) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,17 +104,13 @@ def test_what_is_kept_only_as_seen_is_open_until_all_is_asked(
     ],
 )
 @pytest.mark.parametrize("verdict", ["pass", "regression"])
-def test_where_too_many_failed_nothing_stands(
-    tmp_path: Path, suite: Suite, verdict: str, usage: Usage
-) -> None:
-    found = weigh(tmp_path, suite, verdict, decided_at=60, usage=usage, stopped=DECIDED)
+def test_where_too_many_failed_nothing_stands(run: RunFolder, verdict: str, usage: Usage) -> None:
+    found = weigh(run, verdict, decided_at=60, usage=usage, stopped=DECIDED)
     assert found == ("unmeasured", EXIT_API, False)
 
 
-def test_an_alarm_over_nights_is_proven_and_a_quiet_part_of_a_night_is_not(
-    tmp_path: Path, suite: Suite
-) -> None:
-    alarm = weigh(tmp_path / "a", suite, "regression", stopped=LATE, night={"is_alarm": True})
+def test_an_alarm_over_nights_is_proven_and_a_quiet_part_of_a_night_is_not(run: RunFolder) -> None:
+    alarm = weigh(run, "regression", stopped=LATE, night={"is_alarm": True})
     assert alarm == ("regression", 1, True)
-    quiet = weigh(tmp_path / "b", suite, "pass", stopped=LATE, night={"is_alarm": False})
+    quiet = weigh(run, "pass", stopped=LATE, night={"is_alarm": False})
     assert quiet == ("inconclusive", EXIT_INCONCLUSIVE, False)
