@@ -6,7 +6,7 @@ import platform
 import re
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -72,8 +72,11 @@ def open_suite(
     problems = set(draft.problems)
     if draft.loaded is not None:
         problems |= set(_problems(draft.loaded, None, is_whole=False)[0])
-    told = sorted(problems, key=lambda one: (_place(one.where), one.where, one.message))
-    raise ConfigError(told, f"Nothing was sent. Mend {path} and run again.")
+    raise ConfigError(_in_order(problems), f"Nothing was sent. Mend {path} and run again.")
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda one: (_place(one.where), one.where, one.message))
 
 
 def _place(where: str) -> tuple[str, int]:
@@ -94,7 +97,7 @@ def check_suite(loaded: LoadedSuite, discovered: Mapping[str, Capabilities] | No
             raise unreadable  # it says itself which line of which file
         raise ConfigError(problems, unreadable.hint)
     if problems:
-        raise ConfigError(problems, "Nothing was sent.")
+        raise ConfigError(_in_order(problems), "Nothing was sent.")
 
 
 def _problems(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.errors import Problem, TemplateError
-from evalkit.messages.capabilities import Capabilities, check_thinking
+from evalkit.messages.capabilities import Capabilities, check_thinking, find_capabilities
 from evalkit.plan.cells import Cell, matrix_faults, plan_cells
 from evalkit.plan.gating import gate_faults
 from evalkit.plan.matrix import capabilities_of, price_of, sampling_of
@@ -47,6 +47,7 @@ def plan_problems(
         *(matrix_faults(loaded.suite) if is_whole else ()),
         *_thinking_faults(loaded, known),
         *_request_faults(loaded, known),
+        *_temperature_faults(loaded),
         *_price_faults(loaded),
         *(gate_faults(loaded.suite) if is_whole else ()),
     ]
@@ -190,6 +191,14 @@ def _request_faults(loaded: LoadedSuite, known: _Known) -> Iterator[_Fault]:
             yield at, f"{model}: a forced tool goes with no thinking budget; use tool_choice auto"
         if prompt.output_schema is not None and accepted.accepts_structured_outputs is False:
             yield at, f"{model} takes no output_schema"
+
+
+def _temperature_faults(loaded: LoadedSuite) -> Iterator[_Fault]:
+    """Temperatures above 1, which other vendors' models take, but none that the table has."""
+    for index, model in enumerate(loaded.suite.models):
+        if (model.temperature or 0) > 1 and find_capabilities(model.model) is not None:
+            told = f"{model.model} takes temperatures from 0 to 1, found {model.temperature:g}"
+            yield ("models", index, "temperature"), told
 
 
 def _price_faults(loaded: LoadedSuite) -> Iterator[_Fault]:

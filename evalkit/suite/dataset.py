@@ -127,9 +127,14 @@ def _read_parquet(source: Source) -> Iterator[Row]:
 
 
 def _read_folder(folder: Path, encoding: str) -> Iterator[Row]:
-    """A row a text file, in the order of their names, below the folder at any depth."""
+    """A row a text file, in the order of their names, below the folder at any depth.
+
+    Hidden files and folders are left alone.
+    """
     paths = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in _TEXTS and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _TEXTS and path.is_file() and not _is_hidden(path, folder)
     )
     if not paths:
         raise DatasetError(
@@ -139,6 +144,11 @@ def _read_folder(folder: Path, encoding: str) -> Iterator[Row]:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise DatasetError(f"{path}: leads outside the dataset's folder")
         yield _text_row(path, folder, number, encoding)
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether it, or a folder it lies in, is hidden, as the copies are that editors keep."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _text_row(path: Path, folder: Path, number: int, encoding: str) -> Row:

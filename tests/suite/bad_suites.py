@@ -145,6 +145,12 @@ SUITES = [
         "models: [{model: m, temperature: hot}]",
         "models.0.temperature: expected a number, found 'hot'",
     ),
+    (
+        "models",
+        "models: [{model: claude-haiku-4-5, temperature: 1.5}]",
+        "models.0.temperature: claude-haiku-4-5 takes temperatures from 0 to 1, found 1.5\n"
+        "suite.yaml:4: thinking.1: claude-haiku-4-5 takes no temperature 1.5 together with thinking (thinking think-1024): only top_p from 0.95 to 1",
+    ),
     ("models", "models: [{model: m, top_p: 1.5}]", "models.0.top_p: must be at most 1, found 1.5"),
     (
         "models",

@@ -83,6 +83,9 @@ def test_a_folder_of_texts_is_a_row_a_file(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "notes.bin").write_bytes(b"\xff")
+    (tmp_path / ".checkpoints").mkdir()
+    (tmp_path / ".checkpoints" / "c.txt").write_text("so so")
+    (tmp_path / "pos" / "._b.txt").write_bytes(b"\xff")
     assert read(tmp_path) == [
         {"file": "c.TXT", "name": "c", "folder": "", "text": "so so"},
         {"file": "neg/a.md", "name": "a", "folder": "neg", "text": "bad"},
