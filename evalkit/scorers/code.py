@@ -60,7 +60,14 @@ class Code:
             raise ValueError(f"the scorer 'code' runs python, not {self.language!r}")
         if self.isolation not in _ISOLATIONS:
             raise ValueError(f"isolation is {' or '.join(_ISOLATIONS)}, found {self.isolation!r}")
-        for option in ("timeout_s", "memory_mb", "processes", "files_mb", "open_files"):
+        for option in (
+            "timeout_s",
+            "memory_mb",
+            "processes",
+            "files_mb",
+            "open_files",
+            "output_kb",
+        ):
             if getattr(self, option) <= 0:
                 raise ValueError(f"{option} is more than 0, found {getattr(self, option)}")
         if self.interpreter and not os.access(self.interpreter, os.X_OK):

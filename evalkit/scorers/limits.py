@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from evalkit.types import Case, Response, Score
 
 
+def _check_limit(option: str, most: float) -> None:
+    """Raise ValueError for a limit that no answer can keep."""
+    if not most >= 0:
+        raise ValueError(f"{option} is 0 or more, found {most:g}")
+
+
 def _within(name: str, found: float | None, most: float, unit: str) -> Score:
     if found is None:
         return Score(name, None, reason="unknown for this answer")
@@ -23,6 +29,9 @@ class Latency:
     max_s: float
     needs_target: bool = False
 
+    def __post_init__(self) -> None:
+        _check_limit("max_s", self.max_s)
+
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
         return _within(self.name, response.elapsed_s, self.max_s, "s")
@@ -35,6 +44,9 @@ class Cost:
     name: str = "cost"
     max_usd: float
     needs_target: bool = False
+
+    def __post_init__(self) -> None:
+        _check_limit("max_usd", self.max_usd)
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
@@ -54,6 +66,8 @@ class Length:
     def __post_init__(self) -> None:
         if self.unit not in ("characters", "words", "lines"):
             raise ValueError(f"unit is characters, words or lines, found {self.unit!r}")
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max is no less than min, found {self.min} to {self.max}")
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
@@ -76,6 +90,9 @@ class ThinkingTokens:
     name: str = "thinking_tokens"
     max: int
     needs_target: bool = False
+
+    def __post_init__(self) -> None:
+        _check_limit("max", self.max)
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""

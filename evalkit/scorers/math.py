@@ -23,6 +23,10 @@ class Math:
     timeout_s: float = 10.0
     needs_target: bool = True
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.digits <= 15:
+            raise ValueError(f"digits is from 0 to 15, found {self.digits}")
+
     def is_quick(self, case: Case, response: Response) -> bool:
         """Never surely."""
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -133,6 +134,11 @@ class Number:
     percent_as_share: bool = False
     decimal_comma: bool = False
     needs_target: bool = True
+
+    def __post_init__(self) -> None:
+        for option in ("tolerance", "relative"):
+            if not 0 <= getattr(self, option) < math.inf:
+                raise ValueError(f"{option} is 0 or more, found {getattr(self, option):g}")
 
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""

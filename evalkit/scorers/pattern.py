@@ -44,6 +44,8 @@ class Regex:
     def __post_init__(self) -> None:
         import regex
 
+        if not self.timeout_s > 0:
+            raise ValueError(f"timeout_s is more than 0, found {self.timeout_s:g}")
         try:
             _compiled(self.pattern, self._flags())
         except regex.error as error:

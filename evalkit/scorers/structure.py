@@ -190,6 +190,10 @@ class XmlTag:
     compare: bool = True
     needs_target: bool = False
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w:.-]+", self.tag):
+            raise ValueError(f"tag is a name without brackets, found {self.tag!r}")
+
     def score(self, case: Case, response: Response) -> Score:
         """See Scorer."""
         content = _last_content(self.tag, response.text)

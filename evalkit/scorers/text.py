@@ -71,6 +71,10 @@ class Wanted(Normalised):
     name: str
     values: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not all(self.values):
+            raise ValueError("values has an empty text, which stands in every answer")
+
     @property
     def needs_target(self) -> bool:
         """See Scorer."""
@@ -171,6 +175,8 @@ class Similarity(Normalised):
     def __post_init__(self) -> None:
         if self.method not in _METHODS:
             raise ValueError(f"method is one of {', '.join(_METHODS)}, found {self.method!r}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold is a share from 0 to 1, found {self.threshold:g}")
 
     def is_quick(self, case: Case, response: Response) -> bool:
         """Time grows with the product of the lengths, for ``partial`` with the third power."""

@@ -159,3 +159,26 @@ def test_limits():
     assert graded({"type": "thinking_tokens", "max": 8}, usage=usage).value == 0.0
     assert graded("stop_reason", stop_reason="max_tokens").value == 0.0
     assert graded("refusal", stop_reason="refusal").value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"type": "similarity", "threshold": 80}, "a share from 0 to 1, found 80"),
+        ({"type": "includes", "values": ["a", ""]}, "an empty text"),
+        ({"type": "number", "tolerance": -1}, "tolerance is 0 or more"),
+        ({"type": "number", "relative": float("nan")}, "relative is 0 or more"),
+        ({"type": "length", "min": 5, "max": 2}, "no less than min, found 5 to 2"),
+        ({"type": "latency", "max_s": -1}, "max_s is 0 or more"),
+        ({"type": "cost", "max_usd": -0.1}, "max_usd is 0 or more"),
+        ({"type": "thinking_tokens", "max": -1}, "max is 0 or more"),
+        ({"type": "xml_tag", "tag": "<answer>"}, "without brackets"),
+        ({"type": "math", "digits": -1}, "digits is from 0 to 15"),
+        ({"type": "regex", "pattern": "a", "timeout_s": 0}, "timeout_s is more than 0"),
+        ({"type": "json", "timeout_s": 0}, "timeout_s is more than 0"),
+        ({"type": "code", "output_kb": 0}, "output_kb is more than 0"),
+    ],
+)
+def test_options_that_no_answer_can_meet(spec, told):
+    with pytest.raises(ValueError, match=told):
+        build_scorer(ScorerSpec.model_validate(spec))
