@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from evalkit.errors import EXIT_INTERRUPTED
@@ -21,7 +22,7 @@ from evalkit.pipeline.live import Live
 from evalkit.pipeline.stop import Reason, Stop
 from evalkit.pipeline.supply import in_thread
 from evalkit.pipeline.watch import Watch
-from evalkit.pipeline.wiring import open_engine
+from evalkit.pipeline.wiring import Engine, open_engine
 from evalkit.policies import Limits
 from evalkit.store.runs import RunFolder
 from evalkit.store.writer import RunWriter
@@ -63,12 +64,7 @@ class Session:
                     self.suite, self.endpoints, self.keys, stop, accounts.of
                 ) as engine:
                     self.live.gates.update(engine.gates)
-
-                    def turned() -> None:
-                        engine.executor.employ(engine.most_in_flight)
-                        recorder.open_to(engine.most_in_flight)
-
-                    self.live.on_turned = turned
+                    self.live.on_turned = partial(_make_room, engine, recorder)
                     async with self._watched():
                         await collect(
                             in_thread(trials),
@@ -111,6 +107,12 @@ class Session:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+
+def _make_room(engine: Engine, recorder: Recorder) -> None:
+    """As many workers and open trials as the gates now let through."""
+    engine.executor.employ(engine.most_in_flight)
+    recorder.open_to(engine.most_in_flight)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, stop: Stop, reason: Reason) -> None:
