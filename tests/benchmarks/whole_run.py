@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,7 @@ class Command:
             text=True,
         )
         self.words: list[str] = []
+        self.is_over = False
 
     def watch(self) -> Watch:
         """Look until it ends; what was seen. Leaves with its words where it failed."""
@@ -114,6 +116,8 @@ class Command:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.words.append(line)
+            # Asking ends with ``1,000/1,000 100%  …``; then come scores and means.
+            self.is_over = self.is_over or bool(re.match(r"([\d,]+)/\1 ", line))
             if line.startswith("bench: ") and not self.seen.found:
                 self.seen.found_s = time.perf_counter() - self.start
                 self.seen.found = line.strip()
@@ -123,12 +127,10 @@ class Command:
         if now_mb:
             self.seen.rss_mb[100] = now_mb  # the last look is at its end
         status = self._status()
-        if status is None:
+        if status is None or self.is_over:
             return
         self.seen.stall_ms = 1000 * status["stall_s"]
         self.seen.own_stall_ms = 1000 * status["stall_cpu_s"]
-        if status["done"] >= status["planned"]:
-            return
         self.seen.asking_s = time.perf_counter() - self.start
         self.seen.peak_asking_mb = self._told_mb("VmHWM") or self.seen.peak_asking_mb
         tenth = 10 * status["done"] // status["planned"] * 10

@@ -26,10 +26,10 @@ DYING = Path(__file__).with_name("dying.py")
 PATIENCE_S = 600
 
 # Functions whose lines are places to die at, by what a run does meanwhile.
-STARTING = ("create_run", "RunLock.__init__", "RunWriter._sweep", "Journal.__init__")
+STARTING = ("prepare_run", "create_run", "RunLock.__init__", "RunWriter._sweep", "Journal.__init__")
 GOING_ON = ("RunWriter._remove_sealed_twice", "RunFolder.finished", "read_journal", "Session.run")
 SEALING = ("part", "RunWriter._seal_part", "write_atomically", "Journal.forget", "Journal._write")
-ENDING = ("RunWriter.close", "RunWriter.finish", "write_manifest", "write_atomically", "_finished")
+ENDING = ("remove_journal", "RunWriter.close", "write_manifest", "write_atomically", "_finished")
 OUTSIDE = "outside"  # killed by another process
 
 
