@@ -17,6 +17,7 @@ MOST_SIGNS = 32 * 1024 * 1024
 MOST_STEPS = 250_000
 _SIGNS_A_STEP = 1000
 _MOST_BITS = 1 << 16
+_MOST_SHOWN = 1_000_000
 _NUMBER = re.compile(r"\d{7,}")
 _SEQUENCES = (str, bytes, list, tuple)
 
@@ -49,6 +50,20 @@ def check_format(text: str, values: Iterable[object]) -> None:
     if _NUMBER.search(text):
         raise too_long()
     check_widths(None, values)
+
+
+def check_extent(value: object) -> None:
+    """Refuse lists within lists that hold more in all than a prompt can show."""
+    waiting, seen = [value], 0
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list | tuple):
+            waiting += one
+        seen += 1
+        if seen > _MOST_SHOWN:
+            raise too_long()
 
 
 class Allowance:
@@ -84,6 +99,8 @@ class Allowance:
 
     def concat(self, parts: Iterable[object], between: str = "") -> str:
         """The parts as text, in one."""
+        parts = list(parts)
+        check_extent(parts)
         texts = [str(part) for part in parts]
         self.make(sum(map(len, texts)) + len(between) * len(texts))
         return between.join(texts)

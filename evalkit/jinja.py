@@ -27,7 +27,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from evalkit.bounds import Allowance, check_format, check_widths, joined
+from evalkit.bounds import Allowance, check_extent, check_format, check_widths, joined
 
 # English text is about 4 bytes a token on the models of 2024-26, code and other scripts fewer.
 BYTES_PER_TOKEN = 3.5
@@ -35,6 +35,7 @@ BYTES_PER_TOKEN = 3.5
 
 def as_json(value: Any, indent: int | None = None) -> str:
     """A value as JSON text, for a prompt: no escapes but JSON's own."""
+    check_extent(value)
     return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
 
 
@@ -58,6 +59,8 @@ def _as_shown(value: Any) -> Any:
     """
     if value is None:
         return ""
+    if isinstance(value, dict | list | tuple):
+        check_extent(value)
     if callable(value) and not isinstance(value, Undefined):
         name = getattr(value, "__name__", "this")
         raise TemplateRuntimeError(
@@ -97,6 +100,17 @@ def _held(allowance: Allowance) -> dict[str, Callable[..., Any]]:
         "_steps": allowance.steps,
         "_concat": allowance.concat,
     }
+
+
+def _shown_whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that makes text of a whole value, unless it holds too much."""
+
+    @wraps(function)
+    def filtered(*args: Any, **named: Any) -> Any:
+        check_extent(args)
+        return function(*args, **named)
+
+    return filtered
 
 
 class Library(BaseLoader):
@@ -164,6 +178,8 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         self.filters["json"] = as_json
         self.filters["truncate_tokens"] = truncate_tokens
         self.filters |= _held(self.allowance)
+        for name in ("pprint", "string", "tojson"):
+            self.filters[name] = _shown_whole(self.filters[name])
 
     def _generate(self, source: nodes.Template, *args: Any, **named: Any) -> str:
         return super()._generate(_Counted().visit(source), *args, **named)

@@ -117,6 +117,11 @@ def test_an_expression_that_cannot_be_worked_out_says_why(source, told):
             )
         ),
         "{{ ('a' * 10**6) | replace('a', 'a' * 10**6) }}",
+        *(
+            "{% set n = namespace(t=['x']) %}{% for x in range(40) %}{% set n.t = [n.t, n.t] %}"
+            "{% endfor %}{{ " + shown + " }}"
+            for shown in ("n.t", "n.t | json", "n.t ~ ''", "n.t | tojson", "n.t | string")
+        ),
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{{ a | random }}",
         "{{ lipsum() }}",
