@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from evalkit.analysis.bank import LEAST_MARGIN_IN_ERRORS, Bank
 from evalkit.analysis.changes import case_changes, flakiness, tag_changes
+from evalkit.analysis.evidence import MAX_MISSING
 from evalkit.analysis.gate import judge, make_tests
 from evalkit.analysis.gate_plan import Subjects, questions, shuffled_units
 from evalkit.analysis.gate_tests import GateTest, Question
@@ -167,7 +168,30 @@ def gate_run(
     ``allowed`` changes (``prompt``, ``model``, ``settings``) do not void the baseline.
     """
     prepared = prepare(folder, baseline, policy)
-    return conclude(prepared, baseline, allowed)
+    report = conclude(prepared, baseline, allowed)
+    if not report.void and too_many_failed(report, prepared.run.suite):
+        return unmeasured_for_failures(report)
+    return report
+
+
+def too_many_failed(report: GateReport, suite: Suite) -> bool:
+    """Whether what was measured is not what was asked, whatever is proven of the rest."""
+    usage = report.usage
+    lost, errors = usage.lost or 0, usage.model_errors or 0
+    return (
+        lost > MAX_MISSING * usage.planned
+        or lost + errors > suite.limits.max_failed_share * usage.asked
+    )
+
+
+def unmeasured_for_failures(report: GateReport) -> GateReport:
+    """The report without a verdict, since too many trials failed."""
+    usage = report.usage
+    failed = (usage.lost or 0) + (usage.model_errors or 0)
+    told = f"{failed:,} of {usage.asked:,} trials failed: too many to say anything of the rest"
+    return replace(
+        report, verdict="unmeasured", exit_code=EXIT_API, warnings=(*report.warnings, told)
+    )
 
 
 def conclude(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evalkit.analysis.evidence import MAX_MISSING
 from evalkit.analysis.verdicts import GateVerdict
 from evalkit.errors import EXIT_API, EXIT_OK, EXIT_USAGE
+from evalkit.pipeline.gating import too_many_failed, unmeasured_for_failures
 from evalkit.pipeline.run import RunOutcome
 from evalkit.report.gate_report import GateReport
 from evalkit.suite.schema import Suite
@@ -24,32 +24,17 @@ def weighed(report: GateReport, outcome: RunOutcome, suite: Suite) -> tuple[Gate
         report = replace(report, stopped_because=f"{stopped.message}. {stopped.hint}")
     if report.void:
         return report, True
-    if failed := _too_many_failed(report, suite):
-        return _unmeasured(replace(report, warnings=(*report.warnings, failed))), False
+    if too_many_failed(report, suite):
+        return unmeasured_for_failures(report), False
     if _is_proven(report) and ended != EXIT_USAGE:
         return report, True
     if ended == EXIT_OK and report.verdict != "unmeasured":
         return report, True
     if ended in (EXIT_OK, EXIT_API):
-        return _unmeasured(report), False
+        return replace(report, verdict="unmeasured", exit_code=EXIT_API), False
     # Kept or broken so far, and only as seen: that may still change.
     verdict: GateVerdict = "unmeasured" if report.verdict == "unmeasured" else "inconclusive"
     return replace(report, verdict=verdict, exit_code=ended), False
-
-
-def _unmeasured(report: GateReport) -> GateReport:
-    return replace(report, verdict="unmeasured", exit_code=EXIT_API)
-
-
-def _too_many_failed(report: GateReport, suite: Suite) -> str | None:
-    """Why what was measured is not what was asked, whatever is proven of the rest."""
-    usage = report.usage
-    lost = usage.lost or 0
-    failed = lost + (usage.model_errors or 0)
-    is_lost = lost > MAX_MISSING * usage.planned
-    if is_lost or failed > suite.limits.max_failed_share * usage.asked:
-        return f"{failed:,} of {usage.asked:,} trials failed: too many to say anything of the rest"
-    return None
 
 
 def _is_proven(report: GateReport) -> bool:

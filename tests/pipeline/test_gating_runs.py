@@ -80,6 +80,12 @@ def test_failures_leave_no_verdict(tmp_path: Path, bank: Baseline) -> None:
     assert (report.verdict, report.exit_code) == ("unmeasured", 3)
     assert (report.usage.model_errors, report.usage.lost) == (0, 67)
     assert "trials asked (0 model errors, 67 lost to infrastructure)" in pages.markdown(report)
+    # Nor where no rule looks at what is missing: the run is not what was asked for.
+    lenient = {"rules": [{"metric": "failed", "max": 0.5}]}
+    kept = gated(a_run(tmp_path, "0000ab", {"off": lost}, gate=lenient), bank)
+    assert [one.outcome for one in kept.result.rules] == ["pass"]
+    assert (kept.verdict, kept.exit_code) == ("unmeasured", 3)
+    assert kept.headline.endswith("67 of 200 trials failed: too many to say anything of the rest")
 
 
 def test_a_single_run_warns_and_its_error_is_unknown(tmp_path: Path) -> None:
