@@ -68,7 +68,7 @@ def bank(
     folders: Sequence[RunFolder], name: str, why: str, baselines: Path, *, quiet: bool = False
 ) -> None:
     """Make a baseline of runs, say what it is worth, and what it replaces."""
-    from evalkit.pipeline.banking import Provenance, make_baseline
+    from evalkit.pipeline.regression.banking import Provenance, make_baseline
     from evalkit.store.baselines import write_baseline
 
     baseline, warnings = make_baseline(name, folders, Provenance(who(), why))
@@ -258,7 +258,7 @@ def promote(
 
     A change of prompt, model or settings is what is promoted; data and scorers must be the same.
     """
-    from evalkit.pipeline.gating import gate_policy, gate_run
+    from evalkit.pipeline.regression.gating import gate_policy, gate_run
     from evalkit.pipeline.start import stored_suite
     from evalkit.store.baselines import read_baseline
     from evalkit.store.runs import find_run
@@ -324,7 +324,7 @@ def collect(
     from evalkit.cli.options import all_overrides
     from evalkit.cli.progress import watching
     from evalkit.cli.run import confirm
-    from evalkit.pipeline.collecting import Collection, collect_bank, note_banked
+    from evalkit.pipeline.regression.collecting import Collection, collect_bank, note_banked
     from evalkit.pipeline.start import open_suite
 
     env = environment(env_file)

@@ -71,8 +71,8 @@ def command(
              evalkit gate --plan suite.yaml
     """
     from evalkit.cli.gate_outcome import tell, write_gate_pages
-    from evalkit.pipeline.alarms import at_its_level
-    from evalkit.pipeline.gating import gate_policy, gate_run, needs_baseline
+    from evalkit.pipeline.regression.alarms import at_its_level
+    from evalkit.pipeline.regression.gating import gate_policy, gate_run, needs_baseline
     from evalkit.pipeline.start import stored_suite
     from evalkit.store.baselines import read_baseline
     from evalkit.store.runs import find_run

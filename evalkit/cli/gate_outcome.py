@@ -20,7 +20,7 @@ from evalkit.report.gate_report import GateReport
 from evalkit.store.files import write_text
 
 if TYPE_CHECKING:
-    from evalkit.pipeline.outlook import Outlook
+    from evalkit.pipeline.regression.outlook import Outlook
 
 _COLOURS = {"pass": "green", "regression": "red", "inconclusive": "yellow", "unmeasured": "yellow"}
 
@@ -84,8 +84,8 @@ def show_plan(
     suite: Path, baseline: str | None, baselines: Path, env: Mapping[str, str], *, as_json: bool
 ) -> int:
     """What the gate of a suite can conclude, before any money is spent; 5 if it hardly can."""
-    from evalkit.pipeline.gating import gate_policy
-    from evalkit.pipeline.outlook import gate_outlook
+    from evalkit.pipeline.regression.gating import gate_policy
+    from evalkit.pipeline.regression.outlook import gate_outlook
     from evalkit.pipeline.start import open_suite
     from evalkit.store.baselines import UnknownBaseline, read_baseline
 

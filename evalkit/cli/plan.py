@@ -25,7 +25,7 @@ from evalkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from evalkit.pipeline.judge_estimate import FirstQuestion
+    from evalkit.pipeline.judges.estimate import FirstQuestion
     from evalkit.pipeline.preview import Preview
     from evalkit.plan.prompts import Rendered
 
@@ -58,7 +58,7 @@ def command(
     \b
     Example: evalkit plan configs/quickstart.yaml
     """
-    from evalkit.pipeline.judge_estimate import first_questions
+    from evalkit.pipeline.judges.estimate import first_questions
     from evalkit.pipeline.preview import preview_suite
     from evalkit.pipeline.start import open_suite
 

@@ -37,8 +37,8 @@ from evalkit.cli.options import (
 from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from evalkit.pipeline.notify import Webhook
-    from evalkit.pipeline.slots import Schedule
+    from evalkit.pipeline.regression.notify import Webhook
+    from evalkit.pipeline.regression.slots import Schedule
     from evalkit.store.baselines import Baseline
     from evalkit.suite.schema import Suite
 
@@ -130,7 +130,7 @@ def command(
     from evalkit.cli import regress_outcome as outcome
     from evalkit.cli.gate_outcome import tell
     from evalkit.cli.progress import watching
-    from evalkit.pipeline.regress import Job, run_job
+    from evalkit.pipeline.regression.regress import Job, run_job
     from evalkit.pipeline.start import open_suite
 
     env = environment(env_file)
@@ -179,7 +179,7 @@ def _is_watched() -> bool:
 
 def _baseline(suite: Suite, name: str | None, baselines: Path) -> Baseline | None:
     """The bank to compare with. Raises UsageError where rules need one and none is named."""
-    from evalkit.pipeline.gating import gate_policy, needs_baseline
+    from evalkit.pipeline.regression.gating import gate_policy, needs_baseline
     from evalkit.store.baselines import read_baseline
 
     policy = gate_policy(suite)
@@ -197,7 +197,7 @@ def _baseline(suite: Suite, name: str | None, baselines: Path) -> Baseline | Non
 
 def schedule_of(every: str | None, cron: str | None, *, is_local: bool = False) -> Schedule | None:
     """The schedule two options describe; raises UsageError for both or for nonsense."""
-    from evalkit.pipeline.slots import parse_cron, parse_every
+    from evalkit.pipeline.regression.slots import parse_cron, parse_every
 
     if every and cron:
         raise UsageError("--every and --cron were both given", "A job has one schedule.")
@@ -220,7 +220,7 @@ def seconds(text: str) -> float:
 
 def _webhooks(suite: Suite, folder: Path, env: Mapping[str, str]) -> Iterator[Webhook]:
     """Where to tell the verdict; an address that is not set is said before anything is sent."""
-    from evalkit.pipeline.notify import NoAddress, Webhook, check_address
+    from evalkit.pipeline.regression.notify import NoAddress, Webhook, check_address
 
     for spec in suite.gate.notify:
         url = env.get(spec.url_env, "").strip()

@@ -12,12 +12,12 @@ from evalkit.cli.gate_outcome import taken_literally
 from evalkit.cli.pages import write_files
 from evalkit.errors import StoreError
 from evalkit.pipeline.compare import compare_run
-from evalkit.pipeline.jobs import banked_runs, is_notified, note_notified, thin_out
-from evalkit.pipeline.notify import Message, NotTold, Webhook, tell_webhook
+from evalkit.pipeline.regression.jobs import banked_runs, is_notified, note_notified, thin_out
+from evalkit.pipeline.regression.notify import Message, NotTold, Webhook, tell_webhook
 from evalkit.store.files import write_text
 
 if TYPE_CHECKING:
-    from evalkit.pipeline.regress import Done, Job
+    from evalkit.pipeline.regression.regress import Done, Job
 
 
 def write_pages(done: Done, place: Path, copies: Mapping[str, Path | None]) -> None:

@@ -86,8 +86,8 @@ def command(
              evalkit schedule suite.yaml --cron '0 6 * * 1-5' --as github
     """
     from evalkit.cli.regress import schedule_of, seconds
-    from evalkit.pipeline.scheduling import JobFile, render
-    from evalkit.pipeline.slots import parse_cron
+    from evalkit.pipeline.regression.scheduling import JobFile, render
+    from evalkit.pipeline.regression.slots import parse_cron
     from evalkit.pipeline.start import open_suite
 
     schedule = schedule_of(every, cron)
@@ -148,7 +148,7 @@ def _options(
 def _secrets(suite: Suite, env: Mapping[str, str]) -> Iterator[str]:
     """The variables that the job needs: keys, webhooks, and where to ask."""
     from evalkit.pipeline.endpoints import resolve_endpoints
-    from evalkit.pipeline.judges import judge_endpoints
+    from evalkit.pipeline.judges.bench import judge_endpoints
 
     for endpoints in (resolve_endpoints(suite, env), judge_endpoints(suite, env)):
         for endpoint in endpoints.values():

@@ -23,7 +23,7 @@ from evalkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from evalkit.pipeline.judging import Judged
+    from evalkit.pipeline.judges.judging import Judged
     from evalkit.store.runs import RunFolder
     from evalkit.suite.schema import Suite
 
@@ -70,7 +70,7 @@ def command(
     from evalkit.cli.progress import watching
     from evalkit.cli.run import confirm, say_price
     from evalkit.errors import EXIT_INTERRUPTED
-    from evalkit.pipeline.judging import judge_stored, pending
+    from evalkit.pipeline.judges.judging import judge_stored, pending
     from evalkit.pipeline.run import with_changes
     from evalkit.pipeline.score import rescore_run
     from evalkit.pipeline.start import check_suite

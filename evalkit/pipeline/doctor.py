@@ -13,7 +13,7 @@ from evalkit.errors import EvalkitError
 from evalkit.messages.capabilities import Capabilities
 from evalkit.pipeline.endpoint_checks import Check, check_model
 from evalkit.pipeline.endpoints import resolve_endpoints
-from evalkit.pipeline.judges import judge_endpoints, judge_models
+from evalkit.pipeline.judges.bench import judge_endpoints, judge_models
 from evalkit.pipeline.preview import preview_suite
 from evalkit.pipeline.start import check_suite, open_suite
 from evalkit.plan.matrix import capabilities_of, price_of

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from evalkit.errors import ConfigError
 from evalkit.messages.headers import RateLimits
 from evalkit.pipeline.endpoints import find_keys
-from evalkit.pipeline.judge_estimate import with_judges
+from evalkit.pipeline.judges.estimate import with_judges
 from evalkit.pipeline.preview import Preview, preview_suite
 from evalkit.plan.estimate import Calibration, PlanEstimate, Rates, estimate_plan, prompt_bytes
 from evalkit.plan.matrix import PlannedVariant

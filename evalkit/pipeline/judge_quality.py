@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from evalkit.analysis.judges import COLUMNS, judge_quality
 from evalkit.analysis.results import JudgeQuality
-from evalkit.pipeline.judges import judge_names
+from evalkit.pipeline.judges.bench import judge_names
 from evalkit.pipeline.stored import StoredRun, seed_of
 from evalkit.store.judges import judge_store, read_verdicts
 

@@ -16,8 +16,8 @@ from evalkit.pipeline.endpoints import (
     find_keys,
     resolve_endpoints,
 )
-from evalkit.pipeline.judges import judge_endpoints, judge_names
-from evalkit.pipeline.judging import Judged, judge_stored, spent_usd
+from evalkit.pipeline.judges.bench import judge_endpoints, judge_names
+from evalkit.pipeline.judges.judging import Judged, judge_stored, spent_usd
 from evalkit.pipeline.ledger import Ledger
 from evalkit.pipeline.live import Live
 from evalkit.pipeline.remaining import finished_trials, remaining_trials

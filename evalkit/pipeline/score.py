@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from evalkit.messages.request import request_digest
-from evalkit.pipeline.rivals import pinned
+from evalkit.pipeline.judges.rivals import pinned
+from evalkit.pipeline.judges.verdicts import write_judge_scores
 from evalkit.pipeline.start import stored_suite
-from evalkit.pipeline.verdicts import write_judge_scores
 from evalkit.scorers.registry import build_scorers, notices
 from evalkit.scorers.scorer import Scorer
 from evalkit.store.lock import RunLock

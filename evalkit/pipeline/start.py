@@ -22,7 +22,6 @@ from evalkit.messages.capabilities import Capabilities
 from evalkit.messages.pricing import PRICES_AS_OF
 from evalkit.messages.request import request_digest
 from evalkit.pipeline.discovery import discover
-from evalkit.pipeline.docket import check_question
 from evalkit.pipeline.endpoints import (
     check_local_model,
     endpoint_hosts,
@@ -30,10 +29,11 @@ from evalkit.pipeline.endpoints import (
     resolve_endpoints,
 )
 from evalkit.pipeline.grades import LabelCheck
-from evalkit.pipeline.judge_estimate import with_judges
-from evalkit.pipeline.judge_problems import judge_problems
-from evalkit.pipeline.judges import build_benches, check_rivals, judge_endpoints
-from evalkit.pipeline.rivals import pinned
+from evalkit.pipeline.judges.bench import build_benches, check_rivals, judge_endpoints
+from evalkit.pipeline.judges.docket import check_question
+from evalkit.pipeline.judges.estimate import with_judges
+from evalkit.pipeline.judges.problems import judge_problems
+from evalkit.pipeline.judges.rivals import pinned
 from evalkit.plan.cases import CaseMaker, plan_cases
 from evalkit.plan.checking import CaseCheck
 from evalkit.plan.estimate import PlanEstimate, estimate_plan

@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from evalkit.pipeline.scheduling import KINDS, JobFile, render
-from evalkit.pipeline.slots import parse_cron
+from evalkit.pipeline.regression.scheduling import KINDS, JobFile, render
+from evalkit.pipeline.regression.slots import parse_cron
 
 CRONS = ("0 6 * * *", "*/15 * * * *", "30 6 1,15 * 1-5")
 _CRONTAB = """

@@ -10,8 +10,8 @@ import pytest
 from stored_runs import a_run
 
 from evalkit.cli import regress_outcome
-from evalkit.pipeline.notify import Message, NotTold, Webhook
-from evalkit.pipeline.regress import Done
+from evalkit.pipeline.regression.notify import Message, NotTold, Webhook
+from evalkit.pipeline.regression.regress import Done
 from evalkit.store.files import write_text
 from evalkit.store.jobs import write_job
 

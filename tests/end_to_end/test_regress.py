@@ -18,7 +18,7 @@ from end_to_end_shell import KEY, Finished, Shell
 from servers import RunningServer, simulated_server
 
 from evalkit.cli.main import main
-from evalkit.pipeline.collecting import Collection, begun
+from evalkit.pipeline.regression.collecting import Collection, begun
 from evalkit.store.runs import list_runs
 from evalkit.suite.load import load_suite
 

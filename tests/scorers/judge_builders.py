@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalkit.pipeline.judges import build_judge
+from evalkit.pipeline.judges.bench import build_judge
 from evalkit.scorers.judge import Judge, Matter, Way
 from evalkit.suite.judge_schema import JudgeSpec
 from evalkit.types import Case, Response, Usage
