@@ -130,8 +130,8 @@ def test_more_at_once_than_a_server_takes(told_as, concurrency):
 
 
 @pytest.mark.parametrize("told_as", ["none", "seconds"])
-@pytest.mark.parametrize("concurrency", [50, None])
-@pytest.mark.parametrize("from_s", [0.0, 10.0])
+@pytest.mark.parametrize("concurrency", [50, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("from_s", [0.0, pytest.param(10.0, marks=pytest.mark.slow)])
 def test_a_server_that_refuses_everything_for_a_while_is_not_met_slower_for_it(
     told_as, concurrency, from_s
 ):

@@ -51,6 +51,7 @@ def asked(server) -> int:
     return server.summary()["requests"]
 
 
+@pytest.mark.slow
 def test_run_tells_of_an_unfinished_run_and_goes_on_with_it(shell, server, begun):
     unfinish(begun)
     before = asked(server)

@@ -6,9 +6,15 @@ from end_to_end_shell import Shell
 from evalkit.suite.starter import STARTERS
 
 
-@pytest.mark.parametrize("kind", STARTERS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in ("judge", "thinking-sweep") else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in STARTERS
+    ],
+)
 def test_a_starter_runs_against_an_endpoint(shell, server, kind):
-    made = shell("init", "mine", "--kind", kind)
+    made = shell.inside("init", "mine", "--kind", kind)
     assert made.code == 0, made.err
     assert "evalkit run mine/suite.yaml" in made.out
     ran = shell("run", "mine/suite.yaml", "--limit", 2, "--yes", "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -103,14 +104,21 @@ def in_process(folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 @pytest.fixture(scope="module")
 def banked(rows: Path, good: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bank")
-    (folder / "rows.jsonl").write_text(rows.read_text())
-    (folder / "suite.yaml").write_text(SUITE)
-    shell = Shell(folder, ANTHROPIC_BASE_URL=good.base_url, ANTHROPIC_API_KEY=KEY)
-    done = shell("baseline", "collect", "nightly", "suite.yaml", "--repeat", "5", "-y")
-    assert done.code == 0, done.err
-    assert "5 run(s) of sums, 240 cases" in done.out
-    return folder / "baselines" / "nightly.json"
+    """One bank for all workers: it takes 1,200 requests."""
+    temporary = tmp_path_factory.getbasetemp()  # a worker's own, in one that all share
+    folder = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "bank"
+    folder.mkdir(exist_ok=True)
+    bank = folder / "baselines" / "nightly.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not bank.exists():
+            (folder / "rows.jsonl").write_text(rows.read_text())
+            (folder / "suite.yaml").write_text(SUITE)
+            shell = Shell(folder, ANTHROPIC_BASE_URL=good.base_url, ANTHROPIC_API_KEY=KEY)
+            done = shell("baseline", "collect", "nightly", "suite.yaml", "--repeat", "5", "-y")
+            assert done.code == 0, done.err
+            assert "5 run(s) of sums, 240 cases" in done.out
+    return bank
 
 
 @pytest.fixture
@@ -128,6 +136,7 @@ def home(
     return Home(tmp_path, in_process(tmp_path, monkeypatch, capsys))
 
 
+@pytest.mark.slow
 def test_a_bank_that_could_not_be_written_is_not_collected_again(
     home: Home, good: RunningServer
 ) -> None:

@@ -204,6 +204,7 @@ def test_without_a_key_nothing_starts(shell, server):
     assert server.summary()["requests"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_is_not_continued_at_another_server(slow, slow_server):
     process = slow.start("run", slow.suite(), "-y", "-j", "2")
     wait_for_answers(slow_server, 2)

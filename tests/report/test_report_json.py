@@ -67,7 +67,12 @@ def test_the_same_report_is_the_same_document() -> None:
 
 
 @pytest.mark.parametrize(
-    "world", [World(price=1e-5, p_failed=0.1), World(scorers=()), World(p_failed=1.0)]
+    "world",
+    [
+        World(price=1e-5, p_failed=0.1),
+        World(scorers=()),
+        pytest.param(World(p_failed=1.0), marks=pytest.mark.slow),
+    ],
 )
 def test_the_published_schema_fits_every_document(world: World) -> None:
     shown = replace(report(world), sections=(GATE,), timelines=(a_timeline("plain/local/off"),))

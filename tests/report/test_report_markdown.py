@@ -72,10 +72,13 @@ def test_tables_hold_as_many_cells_as_titles() -> None:
         World(scorers=()),
         World(p_failed=1.0),
         World(n_cases=1),
-        World(
-            n_cases=12,
-            prompts=tuple(f"prompt-{'x' * 70}-{n}" for n in range(6)),
-            models=tuple(f"model-{'y' * 70}-{n}" for n in range(6)),
+        pytest.param(
+            World(
+                n_cases=12,
+                prompts=tuple(f"prompt-{'x' * 70}-{n}" for n in range(6)),
+                models=tuple(f"model-{'y' * 70}-{n}" for n in range(6)),
+            ),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["plain", "no scorer", "nothing answered", "one case", "144 variants of long names"],

@@ -222,4 +222,5 @@ def test_ctrl_c_ends_it_cleanly(run: RunFolder, number: signal.Signals) -> None:
     done.send_signal(number)
     out, err = done.communicate(timeout=20)
     assert (done.returncode, out) == (0, "")
-    assert err.split() == ["Stopped."]
+    # The signal may meet the process at the end of its first line, which then comes once more.
+    assert " ".join(err.split()).removeprefix("Ctrl-C ends it. ") == "Stopped."

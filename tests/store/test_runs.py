@@ -291,7 +291,9 @@ def test_every_folder_on_the_way_to_a_run_survives_a_power_cut(tmp_path, monkeyp
     assert {one.parent for one in made} <= set(synced)
 
 
-@pytest.mark.parametrize("gone", [0, 1, 2])
+@pytest.mark.parametrize(
+    "gone", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_killed_while_the_journal_goes_though_somebody_reads_it(folder, monkeypatch, gone):
     writer = RunWriter(folder)
     writer.commit(entries(a_result(0), a_result(1)))
