@@ -94,7 +94,7 @@ GRADES = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.lists(GRADES, min_size=24, max_size=24), min_size=1, max_size=3),
     st.sampled_from([1, 2, 3]),

@@ -316,7 +316,7 @@ def test_rounding_does_not_make_a_win() -> None:
 GRADES = st.sampled_from([1.0, 0.5, 0.0, None, "timeout", "not_found"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(GRADES, GRADES), min_size=1, max_size=60))
 def test_exchanging_the_variants_turns_the_verdict(pairs: list[tuple[Any, Any]]) -> None:
     old, new = [one for one, _ in pairs], [one for _, one in pairs]

@@ -60,7 +60,7 @@ GRADES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(GRADES, min_size=1, max_size=30), st.integers(0, 5))
 def test_classes_add_up_to_what_was_asked(grades: list[Any], more_planned: int) -> None:
     planned = len(grades) + more_planned

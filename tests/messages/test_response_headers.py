@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.messages.headers import (
@@ -15,8 +15,6 @@ from evalkit.messages.headers import (
     retry_after_s,
     should_retry,
 )
-
-unhurried = settings(deadline=None)  # the machine may be busy with other things
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -55,7 +53,6 @@ def test_a_clock_of_another_zone_gives_the_same_wait() -> None:
     assert retry_after_s({"retry-after": "Mon, 23 Nov 2026 12:01:30 GMT"}, there) == 90.0
 
 
-@unhurried
 @given(st.text(max_size=40))
 def test_any_header_is_a_wait_or_nothing(value: str) -> None:
     for name in ("retry-after", "retry-after-ms"):
@@ -63,7 +60,6 @@ def test_any_header_is_a_wait_or_nothing(value: str) -> None:
         assert wait_s is None or wait_s >= 0
 
 
-@unhurried
 @given(st.text(max_size=40))
 def test_any_rate_limit_header_can_be_read(value: str) -> None:
     names = ("anthropic-ratelimit-requests-", "x-ratelimit-")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import orjson
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from wire_samples import (
     STOP,
@@ -25,8 +25,6 @@ from wire_samples import (
 from evalkit.errors import FAILURES, ApiError
 from evalkit.messages.response import parse_error, parse_response
 from evalkit.types import Response
-
-unhurried = settings(deadline=None)  # the machine may be busy with other things
 
 ENDS = st.sampled_from([b"\n", b"\r", b"\r\n"])
 NAMES = st.sampled_from(sorted(STREAMS))
@@ -46,7 +44,6 @@ def outcome(data: bytes) -> Response | str:
         return error.kind
 
 
-@unhurried
 @given(NAMES, ENDS, st.lists(st.integers(0, 10**6), max_size=12))
 def test_every_cut_of_the_same_bytes_gives_the_same_message(
     name: str, end: bytes, places: list[int]
@@ -55,7 +52,6 @@ def test_every_cut_of_the_same_bytes_gives_the_same_message(
     assert read_stream(*cut(sent, places)) == read_stream(STREAMS[name])
 
 
-@unhurried
 @given(NAMES, ENDS, st.data())
 def test_a_stream_that_ends_early_is_never_an_answer(
     name: str, end: bytes, data: st.DataObject
@@ -66,7 +62,6 @@ def test_a_stream_that_ends_early_is_never_an_answer(
     assert outcome(sent[:kept]) == "stream_cut"
 
 
-@unhurried
 @given(NAMES, st.integers(0, 20))
 def test_a_stream_without_one_of_its_frame_events_is_never_an_answer(name: str, at: int) -> None:
     events = [block for block in STREAMS[name].split(b"\n\n") if block]
@@ -76,7 +71,6 @@ def test_a_stream_without_one_of_its_frame_events_is_never_an_answer(name: str, 
     assert isinstance(outcome(rest), str)
 
 
-@unhurried
 @given(NAMES, st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=5))
 def test_corrupted_bytes_end_as_an_answer_or_an_api_error(
     name: str, changes: list[tuple[int, int]]
@@ -87,7 +81,6 @@ def test_corrupted_bytes_end_as_an_answer_or_an_api_error(
     outcome(bytes(sent))
 
 
-@unhurried
 @given(st.binary(max_size=400))
 def test_noise_is_never_an_answer(noise: bytes) -> None:
     assert isinstance(outcome(noise), str)
@@ -103,7 +96,6 @@ JSON = st.recursive(
 FIELDS = ("type", "index", "delta", "message", "content_block", "usage", "error", "content")
 
 
-@unhurried
 @given(st.data())
 def test_events_with_fields_of_any_type_end_as_an_answer_or_an_api_error(
     data: st.DataObject,
@@ -138,13 +130,11 @@ def fits(value: object) -> bool:
     return True
 
 
-@unhurried
 @given(st.text(), st.lists(st.integers(0, 10**6), max_size=6))
 def test_any_text_survives_any_cut(text: str, places: list[int]) -> None:
     assert read_stream(*cut(sse(*text_events(text)), places)).text == text
 
 
-@unhurried
 @given(st.dictionaries(st.sampled_from([*FIELDS, "stop_reason"]), JSON) | JSON)
 def test_any_json_is_a_response_or_an_api_error(document: object) -> None:
     assume(fits(document))
@@ -156,7 +146,6 @@ def test_any_json_is_a_response_or_an_api_error(document: object) -> None:
         assert response.stop_reason
 
 
-@unhurried
 @given(
     st.integers(100, 999),
     st.dictionaries(

@@ -260,7 +260,7 @@ _BITS += [
 _JUDGES = [a_judge(), a_judge(scale="binary"), a_judge(pairwise="plain")]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(_BITS), max_size=12))
 def test_whatever_is_said_is_a_grade_or_a_problem(bits: list[str]) -> None:
     for judge in _JUDGES:

@@ -13,7 +13,7 @@ from evalkit.stats.multiplicity import holm
 from evalkit.stats.paired import Paired, difference_estimate, pair, tango_interval, tango_statistic
 from evalkit.stats.permutation import sign_flip_p
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 counts = st.integers(0, 60)
 grades = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=2, max_size=60)

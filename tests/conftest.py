@@ -1,0 +1,8 @@
+"""Property tests are held to what they find, not to their time: machines differ, and are busy."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
