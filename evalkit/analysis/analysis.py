@@ -11,12 +11,11 @@ import numpy as np
 from evalkit.analysis.comparison import compare
 from evalkit.analysis.curve import thinking_curves
 from evalkit.analysis.evidence import MAX_MISSING, gather
+from evalkit.analysis.findings import scorer_differences, tag_differences
 from evalkit.analysis.judging import corrected_difference, judge_checks
 from evalkit.analysis.matching import Match, default_baseline, matches
 from evalkit.analysis.options import Options
-from evalkit.analysis.others import scorer_differences
 from evalkit.analysis.results import Analysis, Comparison, JudgeCheck, VariantSummary
-from evalkit.analysis.slices import tag_differences
 from evalkit.analysis.summary import MAX_TAGS, Scored, scored_by, summarise, tag_scores
 from evalkit.analysis.trials import Trials
 from evalkit.analysis.wording import as_percent, counted

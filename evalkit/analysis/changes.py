@@ -17,13 +17,13 @@ from scipy import special
 
 from evalkit.analysis.bank import Column
 from evalkit.analysis.evidence import MIN_UNITS
+from evalkit.analysis.leads import FALSE_FINDINGS
 from evalkit.analysis.measures import Measure
 from evalkit.analysis.trials import Cases
 from evalkit.stats.arrays import BoolArray, FloatArray, IntArray
 from evalkit.stats.multiplicity import benjamini_hochberg
 from evalkit.stats.paired import pair
 
-FALSE_FINDINGS = 0.10
 LEAST_TRIALS = 5
 """With fewer trials a case has no label."""
 _SURE, _NEAR = 0.8, 0.1

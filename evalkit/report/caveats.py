@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from evalkit.analysis.leads import ScorerDifference, TagDifference
+from evalkit.analysis.leads import Lead
 from evalkit.analysis.results import (
     Analysis,
     Comparison,
@@ -205,7 +205,7 @@ def _each(analysis: Analysis, names: Names) -> Iterator[str]:
 
 def _leads(analysis: Analysis, names: Names) -> Iterator[str]:
     """What other scorers and single tags find: where to look, no verdicts."""
-    found: list[tuple[str, ScorerDifference | TagDifference]] = [
+    found: list[tuple[str, Lead]] = [
         *((f"by {one.scorer}", one) for one in analysis.scorer_differences if one.is_finding),
         *((f"on {one.tag}", one) for one in analysis.tag_differences if one.is_finding),
     ]
@@ -271,5 +271,5 @@ def _all_of(found: Sequence[Comparison], everything: Sequence[Comparison], names
     return fmt.listed(told)
 
 
-def _who(one: Comparison | ScorerDifference | TagDifference, names: Names) -> str:
+def _who(one: Comparison | Lead, names: Names) -> str:
     return f"{names[one.candidate].short} against {names[one.baseline].short}"

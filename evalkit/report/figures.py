@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evalkit.analysis.agreement import Unanimity
-from evalkit.analysis.leads import TagDifference
+from evalkit.analysis.leads import Lead
 from evalkit.analysis.results import (
     Comparison,
     CurvePoint,
@@ -125,8 +125,8 @@ def amount_change(change: Estimate | None, kind: str) -> str:
     return f"{signed(change.value)} ({signed(change.low)} to {signed(change.high)})"
 
 
-def finding_words(one: TagDifference) -> str:
-    """A difference on one tag with its adjusted p-value."""
+def finding_words(one: Lead) -> str:
+    """A lead's difference with its adjusted p-value."""
     interval = fmt.difference_interval(one.difference)
     return (
         f"{fmt.difference(one.difference)} points ({interval}), "

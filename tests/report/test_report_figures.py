@@ -78,7 +78,15 @@ def test_needs_and_changes() -> None:
 
 
 def test_a_finding() -> None:
-    found = TagDifference("t", "a", "b", gap(0.2, 0.1, 0.3), 0.001, 0.02, is_finding=True)
+    found = TagDifference(
+        tag="t",
+        baseline="a",
+        candidate="b",
+        difference=gap(0.2, 0.1, 0.3),
+        p_value=0.001,
+        p_adjusted=0.02,
+        is_finding=True,
+    )
     assert finding_words(found) == "+20 points (+10 to +30), p adjusted 0.020"
 
 
